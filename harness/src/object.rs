@@ -1,0 +1,109 @@
+//! A live object behind an adapter, and an operation on it, with the types of the lock library erased.
+//!
+//! An operation *is* its guard once it is granted: the library's own future and guard live in one suspended frame,
+//! as they do in a user's `async fn`, and dropping the frame drops the guard. So borrowed guards need neither `unsafe`
+//! nor a second allocation.
+
+use std::cell::Cell;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use serde::{Deserialize, Serialize};
+
+use crate::primitive::Request;
+use crate::scenario::Place;
+
+/// A live object that tasks share, such as one mutex.
+pub trait Object: Send + Sync {
+    /// Makes an operation that does `request` at `place`. Nothing is polled and nothing is taken yet.
+    ///
+    /// A blocking operation blocks inside its first poll.
+    fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation;
+}
+
+/// An operation on an object: a future until it has replied, and after [`Reply::Granted`] the guard.
+///
+/// Dropping it cancels it, or releases what it was granted.
+pub struct Operation {
+    frame: Pin<Box<dyn Future<Output = Reply> + Send>>,
+}
+
+/// What came of an operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It was granted: the operation is the guard now.
+    Granted,
+    /// It gave an error instead.
+    Refused(Message),
+    /// It was a question, and this is the answer, verbatim.
+    Answer(String),
+    /// The library has no such operation.
+    Unsupported,
+}
+
+/// The text of an error or a panic, verbatim but for the numbers of tasks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Message {
+    /// What `{}` prints, if the value can be displayed.
+    pub display: Option<String>,
+    /// What `{:?}` prints.
+    pub debug: Option<String>,
+}
+
+impl Message {
+    /// Returns the message of an error.
+    pub fn of(error: &(impl fmt::Display + fmt::Debug)) -> Self {
+        Self { display: Some(error.to_string()), debug: Some(format!("{error:?}")) }
+    }
+
+    /// Returns a message that has only one text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { display: Some(text.into()), debug: None }
+    }
+
+    /// Returns the message of a refusal that carries no value, such as `None`.
+    pub fn none() -> Self {
+        Self::default()
+    }
+}
+
+thread_local! {
+    /// Set by a frame that has just suspended with a guard in its hands, and taken by the operation that polled it.
+    static HOLDING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Suspends a frame for ever, with all that it holds. The frame's operation then replies [`Reply::Granted`].
+///
+/// An adapter's frame awaits this while it holds its guard; only dropping the frame ends it.
+pub async fn hold() -> Reply {
+    std::future::poll_fn(|_| {
+        HOLDING.set(true);
+        Poll::Pending
+    })
+    .await
+}
+
+impl Operation {
+    /// Returns the operation that runs `frame`: it replies what the frame returns, or [`Reply::Granted`] when the frame
+    /// awaits [`hold`].
+    pub fn new(frame: impl Future<Output = Reply> + Send + 'static) -> Self {
+        Self { frame: Box::pin(frame) }
+    }
+
+    /// Polls the operation once. It must not be polled again after it has replied.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
+        match self.frame.as_mut().poll(cx) {
+            Poll::Ready(reply) => Poll::Ready(reply),
+            Poll::Pending if HOLDING.take() => Poll::Ready(Reply::Granted),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operation").finish_non_exhaustive()
+    }
+}

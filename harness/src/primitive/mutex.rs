@@ -1,0 +1,179 @@
+//! The mutex: what can be asked of it, and the trait by which an adapter says how its library does it.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use crate::object::{Message, Object, Operation, Reply, hold};
+use crate::primitive::Request;
+use crate::scenario::Place;
+
+/// What can be asked of a mutex.
+pub const REQUESTS: &[Request] = &[Request::Acquire, Request::TryAcquire, Request::IsLocked, Request::Debug];
+
+/// A mutex of some library, holding `()`. An adapter translates each method into one call and decides nothing.
+pub trait AsyncMutex: Send + Sync + Sized + 'static {
+    /// The library's guard. Borrowed from the mutex, or owned.
+    type Guard<'a>: Send;
+
+    /// What the library offers. A method that is not declared here is never called.
+    const CAPABILITIES: MutexCapabilities;
+
+    /// Makes a free mutex.
+    fn new() -> Self;
+
+    /// Waits for the mutex.
+    ///
+    /// # Errors
+    ///
+    /// The library's message, if it refuses instead of waiting.
+    fn acquire(&self) -> impl Future<Output = Result<Self::Guard<'_>, Message>> + Send;
+
+    /// Takes the mutex if it is free.
+    ///
+    /// # Errors
+    ///
+    /// The library's message, or [`Message::none`] where it says no more than `None`.
+    fn try_acquire(&self) -> Result<Self::Guard<'_>, Message>;
+
+    /// Waits for the mutex in the library's blocking way.
+    ///
+    /// # Errors
+    ///
+    /// The library's message, if it refuses instead of waiting.
+    ///
+    /// # Panics
+    ///
+    /// If the library does, and by default: it is called only where [`MutexCapabilities::blocking`] is declared.
+    fn acquire_blocking(&self) -> Result<Self::Guard<'_>, Message> {
+        unreachable!("acquire_blocking is called only where it is declared")
+    }
+
+    /// Returns whether somebody holds the mutex. By default by trying and dropping, and then
+    /// [`MutexCapabilities::is_locked`] must be [`Query::Emulated`].
+    fn is_locked(&self) -> bool {
+        self.try_acquire().is_err()
+    }
+
+    /// Returns what `{:?}` prints of the mutex.
+    fn debug(&self) -> String;
+}
+
+/// A mutex whose guards are owned: they keep the mutex alive by themselves.
+pub trait OwnedMutex: for<'a> AsyncMutex<Guard<'a> = Self::Owned> {
+    /// The guard, whatever the lifetime.
+    type Owned: Send + 'static;
+}
+
+/// What a library's mutex offers beyond acquire, try-acquire and release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MutexCapabilities {
+    /// Whether there is a blocking acquire.
+    pub blocking: bool,
+    /// How `is-locked` is answered.
+    pub is_locked: Query,
+}
+
+/// How a question is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// By the library's own method.
+    Native,
+    /// By other methods of the library.
+    Emulated,
+}
+
+impl MutexCapabilities {
+    /// Returns the words by which reports name what is offered.
+    pub fn words(self) -> Vec<&'static str> {
+        let mut words = vec!["mutex", "mutex:try-acquire", "mutex:debug"];
+        words.push(match self.is_locked {
+            Query::Native => "mutex:is-locked",
+            Query::Emulated => "mutex:is-locked-emulated",
+        });
+        if self.blocking {
+            words.push("mutex:acquire-blocking");
+        }
+        words
+    }
+}
+
+/// How long a frame keeps the mutex: the difference between the two faces of a library.
+trait Face<M: AsyncMutex>: Send + Sync + 'static {
+    fn frame(mutex: Arc<M>, take: Take) -> Operation;
+}
+
+/// A way to take the mutex.
+#[derive(Clone, Copy)]
+enum Take {
+    Wait,
+    Try,
+    Block,
+}
+
+async fn take<M: AsyncMutex>(mutex: &M, take: Take) -> Result<M::Guard<'_>, Message> {
+    match take {
+        Take::Wait => mutex.acquire().await,
+        Take::Try => mutex.try_acquire(),
+        Take::Block => mutex.acquire_blocking(),
+    }
+}
+
+/// The guard borrows the mutex, so the frame keeps both.
+struct Borrowed;
+
+impl<M: AsyncMutex> Face<M> for Borrowed {
+    fn frame(mutex: Arc<M>, how: Take) -> Operation {
+        Operation::new(async move {
+            match take(&*mutex, how).await {
+                Ok(_guard) => hold().await,
+                Err(message) => Reply::Refused(message),
+            }
+        })
+    }
+}
+
+/// The guard owns its share of the mutex, so the frame gives up its own.
+struct Owned;
+
+impl<M: OwnedMutex> Face<M> for Owned {
+    fn frame(mutex: Arc<M>, how: Take) -> Operation {
+        Operation::new(async move {
+            let taken = take(&*mutex, how).await;
+            drop(mutex);
+            match taken {
+                Ok(_guard) => hold().await,
+                Err(message) => Reply::Refused(message),
+            }
+        })
+    }
+}
+
+struct Erased<M, F>(Arc<M>, PhantomData<F>);
+
+impl<M: AsyncMutex, F: Face<M>> Object for Erased<M, F> {
+    fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation {
+        let mutex = Arc::clone(&self.0);
+        match (request, place) {
+            (Request::Acquire, Place::Task) => F::frame(mutex, Take::Wait),
+            (Request::Acquire, Place::Thread | Place::Inside) if M::CAPABILITIES.blocking => {
+                F::frame(mutex, Take::Block)
+            }
+            (Request::Acquire, Place::Thread | Place::Inside) => Operation::new(async { Reply::Unsupported }),
+            (Request::TryAcquire, _) => F::frame(mutex, Take::Try),
+            (Request::IsLocked, _) => {
+                Operation::new(async move { Reply::Answer(if mutex.is_locked() { "yes" } else { "no" }.to_owned()) })
+            }
+            (Request::Debug, _) => Operation::new(async move { Reply::Answer(mutex.debug()) }),
+        }
+    }
+}
+
+/// Returns a new object over a mutex whose guards borrow it.
+pub fn borrowed<M: AsyncMutex>() -> Arc<dyn Object> {
+    Arc::new(Erased::<M, Borrowed>(Arc::new(M::new()), PhantomData))
+}
+
+/// Returns a new object over a mutex whose guards are owned.
+pub fn owned<M: OwnedMutex>() -> Arc<dyn Object> {
+    Arc::new(Erased::<M, Owned>(Arc::new(M::new()), PhantomData))
+}
