@@ -1,0 +1,124 @@
+//! Keyalike's adapters: one file per runtime and one per lock library, and every pair of them that was built.
+//!
+//! An adapter translates. It knows no scenario and expects nothing of its subject.
+
+pub mod locks {
+    //! One file per lock library.
+    #[cfg(feature = "backend-async-lock")]
+    pub mod async_lock;
+    #[cfg(feature = "backend-futures")]
+    pub mod futures;
+    #[cfg(feature = "backend-tokio")]
+    pub mod tokio;
+}
+pub mod runtimes {
+    //! One file per runtime.
+    #[cfg(feature = "backend-async-std")]
+    pub mod async_std;
+    #[cfg(feature = "backend-smol")]
+    pub mod smol;
+    #[cfg(feature = "backend-tokio")]
+    pub mod tokio;
+}
+
+use std::sync::Arc;
+
+use harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
+use harness::runtime::Runtime;
+
+/// Every `backend-*` feature there is, built or not, with what it adds.
+pub const FEATURES: &[(&str, &str)] = &[
+    ("backend-tokio", "the runtimes tokio and tokio-current-thread, and the locks of tokio::sync"),
+    ("backend-async-std", "the runtime async-std, with its own locks, which are async-lock's"),
+    ("backend-smol", "the runtime smol, with its own locks, which are async-lock's"),
+    ("backend-async-lock", "the locks of async-lock, on every runtime that is built"),
+    ("backend-futures", "the locks of futures-util, on every runtime that is built"),
+    ("backend-all", "all of these"),
+];
+
+/// A backend that was built and not started.
+pub struct Entry {
+    /// `RUNTIME+LOCKS`, or the runtime alone for its native pair.
+    pub id: String,
+    /// Whether it is a runtime's native pair, and so a column by default.
+    pub native: bool,
+    start: Box<dyn Fn() -> Arc<dyn Backend> + Send + Sync>,
+}
+
+impl Entry {
+    /// Starts the runtime, if no other backend has, and returns the backend.
+    pub fn start(&self) -> Arc<dyn Backend> {
+        (self.start)()
+    }
+}
+
+/// What a runtime or a lock library is called here, and the crate that it comes from.
+#[derive(Clone, Copy)]
+struct Named {
+    id: &'static str,
+    name: &'static str,
+    version: &'static str,
+}
+
+/// Returns every pair of a runtime and a lock library that were built, in alphabetical order of their ids.
+pub fn all() -> Vec<Entry> {
+    let mut entries: Vec<Entry> = Vec::new();
+    #[cfg(feature = "backend-tokio")]
+    {
+        let tokio = |id| Named { id, name: "tokio", version: env!("VERSION_TOKIO") };
+        pair_with_locks(&mut entries, tokio("tokio"), "tokio", runtimes::tokio::multi_thread);
+        pair_with_locks(&mut entries, tokio("tokio-current-thread"), "tokio", runtimes::tokio::current_thread);
+    }
+    #[cfg(feature = "backend-async-std")]
+    {
+        let async_std = Named { id: "async-std", name: "async-std", version: env!("VERSION_ASYNC_STD") };
+        pair_with_locks(&mut entries, async_std, "async-lock", runtimes::async_std::global);
+    }
+    #[cfg(feature = "backend-smol")]
+    {
+        let smol = Named { id: "smol", name: "smol", version: env!("VERSION_SMOL") };
+        pair_with_locks(&mut entries, smol, "async-lock", runtimes::smol::global);
+    }
+    entries.sort_by(|one, other| one.id.cmp(&other.id));
+    entries
+}
+
+/// Pairs one runtime with every lock library that was built.
+#[cfg_attr(
+    not(any(feature = "backend-tokio", feature = "backend-async-std", feature = "backend-smol")),
+    expect(dead_code, reason = "no runtime was built")
+)]
+fn pair_with_locks<R: Runtime>(entries: &mut Vec<Entry>, runtime: Named, native: &str, start: fn() -> Arc<R>) {
+    #[cfg(feature = "backend-tokio")]
+    {
+        let tokio = |id| Named { id, name: "tokio", version: env!("VERSION_TOKIO") };
+        entries.push(pair::<R, locks::tokio::Tokio>(runtime, tokio("tokio"), native, start));
+        entries.push(pair::<R, locks::tokio::TokioOwned>(runtime, tokio("tokio-owned"), native, start));
+    }
+    #[cfg(feature = "backend-async-lock")]
+    {
+        let async_lock = |id| Named { id, name: "async-lock", version: env!("VERSION_ASYNC_LOCK") };
+        entries.push(pair::<R, locks::async_lock::AsyncLock>(runtime, async_lock("async-lock"), native, start));
+        entries.push(pair::<R, locks::async_lock::AsyncLockArc>(runtime, async_lock("async-lock-arc"), native, start));
+    }
+    #[cfg(feature = "backend-futures")]
+    {
+        let futures = |id| Named { id, name: "futures-util", version: env!("VERSION_FUTURES_UTIL") };
+        entries.push(pair::<R, locks::futures::Futures>(runtime, futures("futures"), native, start));
+        entries.push(pair::<R, locks::futures::FuturesOwned>(runtime, futures("futures-owned"), native, start));
+    }
+}
+
+fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, start: fn() -> Arc<R>) -> Entry {
+    let native = locks.id == native;
+    let id = if native { runtime.id.to_owned() } else { format!("{}+{}", runtime.id, locks.id) };
+    let subject = |named: Named| Subject { name: named.name.to_owned(), version: named.version.to_owned() };
+    let description = Description {
+        id: id.clone(),
+        runtime: subject(runtime),
+        locks: subject(locks),
+        capabilities: Vec::new(),
+        native,
+    };
+    Entry { id, native, start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))) }
+}

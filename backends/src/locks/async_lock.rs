@@ -1,0 +1,101 @@
+//! async-lock, which smol and async-std re-export as their own.
+
+use std::sync::Arc;
+
+use async_lock::{Mutex, MutexGuard, MutexGuardArc};
+use harness::backend::LockLibrary;
+use harness::object::{Message, Object};
+use harness::primitive::Primitive;
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
+
+const MUTEX: MutexCapabilities = MutexCapabilities { blocking: true, is_locked: Query::Emulated };
+
+/// async-lock, by the guards that borrow.
+pub struct AsyncLock;
+
+impl LockLibrary for AsyncLock {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::borrowed::<AsyncLockMutex>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        MUTEX.words()
+    }
+}
+
+/// async-lock, by the guards that own.
+pub struct AsyncLockArc;
+
+impl LockLibrary for AsyncLockArc {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::owned::<AsyncLockArcMutex>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        MUTEX.words()
+    }
+}
+
+struct AsyncLockMutex(Mutex<()>);
+
+impl AsyncMutex for AsyncLockMutex {
+    type Guard<'a> = MutexGuard<'a, ()>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(Mutex::new(()))
+    }
+
+    async fn acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        Ok(self.0.lock().await)
+    }
+
+    fn try_acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        self.0.try_lock().ok_or_else(Message::none)
+    }
+
+    fn acquire_blocking(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        Ok(self.0.lock_blocking())
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+struct AsyncLockArcMutex(Arc<Mutex<()>>);
+
+impl AsyncMutex for AsyncLockArcMutex {
+    type Guard<'a> = MutexGuardArc<()>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(())))
+    }
+
+    async fn acquire(&self) -> Result<MutexGuardArc<()>, Message> {
+        Ok(self.0.lock_arc().await)
+    }
+
+    fn try_acquire(&self) -> Result<MutexGuardArc<()>, Message> {
+        self.0.try_lock_arc().ok_or_else(Message::none)
+    }
+
+    fn acquire_blocking(&self) -> Result<MutexGuardArc<()>, Message> {
+        Ok(self.0.lock_arc_blocking())
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+impl OwnedMutex for AsyncLockArcMutex {
+    type Owned = MutexGuardArc<()>;
+}

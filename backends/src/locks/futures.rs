@@ -1,0 +1,94 @@
+//! futures-util's locks.
+
+use std::sync::Arc;
+
+use futures_util::lock::{Mutex, MutexGuard, OwnedMutexGuard};
+use harness::backend::LockLibrary;
+use harness::object::{Message, Object};
+use harness::primitive::Primitive;
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
+
+
+const MUTEX: MutexCapabilities = MutexCapabilities { blocking: false, is_locked: Query::Emulated };
+
+/// futures-util, by the guards that borrow.
+pub struct Futures;
+
+impl LockLibrary for Futures {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::borrowed::<FuturesMutex>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        MUTEX.words()
+    }
+}
+
+/// futures-util, by the guards that own.
+pub struct FuturesOwned;
+
+impl LockLibrary for FuturesOwned {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::owned::<FuturesOwnedMutex>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        MUTEX.words()
+    }
+}
+
+struct FuturesMutex(Mutex<()>);
+
+impl AsyncMutex for FuturesMutex {
+    type Guard<'a> = MutexGuard<'a, ()>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(Mutex::new(()))
+    }
+
+    async fn acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        Ok(self.0.lock().await)
+    }
+
+    fn try_acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        self.0.try_lock().ok_or_else(Message::none)
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+struct FuturesOwnedMutex(Arc<Mutex<()>>);
+
+impl AsyncMutex for FuturesOwnedMutex {
+    type Guard<'a> = OwnedMutexGuard<()>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(())))
+    }
+
+    async fn acquire(&self) -> Result<OwnedMutexGuard<()>, Message> {
+        Ok(Arc::clone(&self.0).lock_owned().await)
+    }
+
+    fn try_acquire(&self) -> Result<OwnedMutexGuard<()>, Message> {
+        self.0.try_lock_owned().ok_or_else(Message::none)
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+impl OwnedMutex for FuturesOwnedMutex {
+    type Owned = OwnedMutexGuard<()>;
+}

@@ -1,0 +1,101 @@
+//! tokio::sync.
+
+use std::sync::Arc;
+
+use harness::backend::LockLibrary;
+use harness::object::{Message, Object};
+use harness::primitive::Primitive;
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
+use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
+
+const MUTEX: MutexCapabilities = MutexCapabilities { blocking: true, is_locked: Query::Emulated };
+
+/// tokio::sync, by the guards that borrow.
+pub struct Tokio;
+
+impl LockLibrary for Tokio {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::borrowed::<TokioMutex>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        MUTEX.words()
+    }
+}
+
+/// tokio::sync, by the guards that own.
+pub struct TokioOwned;
+
+impl LockLibrary for TokioOwned {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::owned::<TokioOwnedMutex>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        MUTEX.words()
+    }
+}
+
+struct TokioMutex(Mutex<()>);
+
+impl AsyncMutex for TokioMutex {
+    type Guard<'a> = MutexGuard<'a, ()>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(Mutex::new(()))
+    }
+
+    async fn acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        Ok(self.0.lock().await)
+    }
+
+    fn try_acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        self.0.try_lock().map_err(|error| Message::of(&error))
+    }
+
+    fn acquire_blocking(&self) -> Result<MutexGuard<'_, ()>, Message> {
+        Ok(self.0.blocking_lock())
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+struct TokioOwnedMutex(Arc<Mutex<()>>);
+
+impl AsyncMutex for TokioOwnedMutex {
+    type Guard<'a> = OwnedMutexGuard<()>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(())))
+    }
+
+    async fn acquire(&self) -> Result<OwnedMutexGuard<()>, Message> {
+        Ok(Arc::clone(&self.0).lock_owned().await)
+    }
+
+    fn try_acquire(&self) -> Result<OwnedMutexGuard<()>, Message> {
+        Arc::clone(&self.0).try_lock_owned().map_err(|error| Message::of(&error))
+    }
+
+    fn acquire_blocking(&self) -> Result<OwnedMutexGuard<()>, Message> {
+        Ok(Arc::clone(&self.0).blocking_lock_owned())
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
+impl OwnedMutex for TokioOwnedMutex {
+    type Owned = OwnedMutexGuard<()>;
+}

@@ -1,0 +1,124 @@
+//! Drives one program on one runtime with one lock library, and records what each task saw.
+//!
+//! The tasks are real tasks of the runtime; the conductor feeds them steps and waits for quiescence. It judges nothing,
+//! prints nothing, and no sleep, deadline or retry decides what it records.
+
+mod acting;
+mod conductor;
+pub mod program;
+mod run;
+mod task;
+mod thread;
+
+use std::sync::Arc;
+
+use crate::object::Object;
+use crate::primitive::Primitive;
+use crate::runtime::Runtime;
+use crate::transcript::{Record, Transcript};
+use program::Program;
+
+/// The most polls of woken tasks in one step (a count, at least 1). Reaching it is the fault `livelock`.
+pub const POLLS_MAX: u32 = 10_000;
+
+/// How often a run is begun again because its script took longer than `within` allows, at most.
+pub const ATTEMPTS_MAX: u32 = 10_000;
+
+/// Where the conductor runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Seat {
+    /// As a task of the runtime.
+    Spawned,
+    /// In `block_on`, on the calling thread.
+    BlockOn,
+}
+
+/// A run that has no outcome, because of the environment and not of the lock.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DriveError {
+    /// A task was woken from outside everything that the driver sees.
+    #[error("{scenario}: a task was woken from outside the tracked tasks, so quiescence means nothing; a lock or a \
+             runtime that wakes from its own threads needs a worker process")]
+    ForeignWake {
+        /// The scenario.
+        scenario: String,
+    },
+    /// The script never stayed within its validity window.
+    #[error("{scenario}: the script took longer than `within {limit_micros}us` allows in each of {attempts} runs; run \
+             it on a quieter machine or widen the window")]
+    NeverWithin {
+        /// The scenario.
+        scenario: String,
+        /// The window, in microseconds.
+        limit_micros: u32,
+        /// How often it was run.
+        attempts: u32,
+    },
+    /// The lock library has no such primitive.
+    #[error("{scenario}: the lock library has no {primitive}")]
+    NoPrimitive {
+        /// The scenario.
+        scenario: String,
+        /// What it lacks.
+        primitive: Primitive,
+    },
+    /// The operating system does not tell whether a thread sleeps.
+    #[error("{scenario}: a blocking acquire needs /proc to see whether its thread sleeps; run it on Linux")]
+    NoThreadState {
+        /// The scenario.
+        scenario: String,
+    },
+}
+
+/// Makes a live object of a primitive, or `None` where the library has no such primitive.
+pub type MakeObject = fn(Primitive) -> Option<Arc<dyn Object>>;
+
+/// Hears of every event as soon as its step is over, so that what was seen before a crash is kept.
+pub type Listener = Arc<dyn Fn(&crate::transcript::Event) + Send + Sync>;
+
+/// Runs `program` `runs` times on `runtime` with objects made by `make`, and gives each transcript to `receive`.
+///
+/// # Errors
+///
+/// [`DriveError`], for the first run that has no outcome; the runs before it have been received.
+pub fn drive<R: Runtime>(
+    runtime: &Arc<R>,
+    make: MakeObject,
+    program: &Arc<Program>,
+    seat: Seat,
+    runs: usize,
+    listener: Option<Listener>,
+    receive: &mut dyn FnMut(Transcript),
+) -> Result<(), DriveError> {
+    let conduct = |count| conductor::conduct(Arc::clone(runtime), make, Arc::clone(program), count, listener.clone());
+    // A spawned conductor hands over many runs at once, because coming back from the runtime costs a change of thread.
+    const BATCH: usize = 256;
+    let mut left = runs;
+    while left > 0 {
+        let count = match seat {
+            Seat::Spawned => left.min(BATCH),
+            Seat::BlockOn => 1,
+        };
+        let records: Vec<Result<Record, DriveError>> = match seat {
+            Seat::Spawned => spawned(&**runtime, conduct(count)),
+            Seat::BlockOn => runtime.block_on(conduct(count)),
+        };
+        for record in records {
+            receive(Transcript { program: Arc::clone(program), record: record? });
+        }
+        left -= count;
+    }
+    Ok(())
+}
+
+/// Runs `future` as a task of the runtime and returns what it made.
+fn spawned<R: Runtime, T: Send + 'static>(runtime: &R, future: impl Future<Output = T> + Send + 'static) -> T {
+    let (sender, receiver) = std::sync::mpsc::sync_channel(1);
+    let task = runtime.spawn(async move {
+        let value = future.await;
+        // The receiver outlives the join below, so the send cannot fail.
+        let _ = sender.send(value);
+    });
+    runtime.block_on(runtime.join(task));
+    receiver.recv().expect("the conductor catches the panics of locks and has none of its own")
+}

@@ -1,0 +1,395 @@
+//! The conductor: gives the steps out, one line at a time, and waits for quiescence in between.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use super::program::{ConductorDeed, Deed, ObjectIndex, Program, StepIndex, TaskDeed};
+use super::run::{Command, LetGo, Run};
+use super::task::Task;
+use super::thread::State;
+use super::{ATTEMPTS_MAX, DriveError, Listener, MakeObject, POLLS_MAX};
+use crate::object::{Object, Operation, Reply};
+use crate::primitive::Request;
+use crate::quiescence::TaskIndex;
+use crate::runtime::Runtime;
+use crate::scenario::Place;
+use crate::transcript::{At, Fault, Reason, Record, Role, Trial, What};
+
+/// The most rounds in which all tasks are asked to let go. A grant can follow from each round, so there may be as many
+/// as there are requests; a lock that grants more often than that never comes to rest.
+const ROUNDS_MAX: usize = 1_000;
+
+/// How often in a row a thread must be found asleep, with everything else still, before it counts as blocked. Once is
+/// enough but for a thread that has not reached the lock yet and waits for another thread inside the allocator.
+const SLEEPS_MIN: usize = 3;
+
+/// Runs `program` `count` times, with new tasks and new objects each time.
+pub(super) async fn conduct<R: Runtime>(
+    runtime: Arc<R>,
+    make: MakeObject,
+    program: Arc<Program>,
+    count: usize,
+    listener: Option<Listener>,
+) -> Vec<Result<Record, DriveError>> {
+    let mut records = Vec::with_capacity(count);
+    for _ in 0..count {
+        let record = valid_run(&runtime, make, &program, &listener).await;
+        let failed = record.is_err();
+        records.push(record);
+        if failed {
+            break;
+        }
+    }
+    records
+}
+
+/// Runs `program` until a run is valid: its script took less than its window allows. Whether a run is valid has nothing
+/// to do with what came of it.
+async fn valid_run<R: Runtime>(
+    runtime: &Arc<R>,
+    make: MakeObject,
+    program: &Arc<Program>,
+    listener: &Option<Listener>,
+) -> Result<Record, DriveError> {
+    let Some(within) = &program.scenario.within else {
+        return Ok(run_once(runtime, make, program, listener).await?.0);
+    };
+    for _ in 0..ATTEMPTS_MAX {
+        let (record, micros) = run_once(runtime, make, program, listener).await?;
+        if micros < u128::from(within.limit.micros()) {
+            return Ok(record);
+        }
+    }
+    Err(DriveError::NeverWithin {
+        scenario: program.scenario.name.to_string(),
+        limit_micros: within.limit.micros(),
+        attempts: ATTEMPTS_MAX,
+    })
+}
+
+/// Runs `program` once; also returns how many microseconds its script took, if it has a window.
+async fn run_once<R: Runtime>(
+    runtime: &Arc<R>,
+    make: MakeObject,
+    program: &Arc<Program>,
+    listener: &Option<Listener>,
+) -> Result<(Record, u128), DriveError> {
+    let scenario = || program.scenario.name.to_string();
+    let mut objects = Vec::with_capacity(program.objects().len());
+    for object in program.objects() {
+        let primitive = object.primitive;
+        objects.push(make(primitive).ok_or_else(|| DriveError::NoPrimitive { scenario: scenario(), primitive })?);
+    }
+    let mut conductor = Conductor {
+        run: Arc::new(Run::new(Arc::clone(program), objects, POLLS_MAX, listener.clone())),
+        runtime: Arc::clone(runtime),
+        handles: (0..program.tasks.len()).map(|_| Handle::NotSpawned).collect(),
+    };
+    let begun = program.scenario.within.is_some().then(Instant::now);
+    let fault = conductor.script().await?;
+    let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
+    let (probe, rest) = match fault {
+        Some(_) => Default::default(),
+        None => (conductor.probe(At::Probe).await?, conductor.rest().await?),
+    };
+    conductor.stop().await?;
+    if conductor.run.hub.has_foreign_wake() {
+        return Err(DriveError::ForeignWake { scenario: scenario() });
+    }
+    Ok((Record { events: conductor.run.take_events(), probe, rest, fault }, micros))
+}
+
+struct Conductor<R: Runtime> {
+    run: Arc<Run>,
+    runtime: Arc<R>,
+    handles: Vec<Handle<R::Handle>>,
+}
+
+/// A task's handle, as long as there is one.
+enum Handle<H> {
+    NotSpawned,
+    Held(H),
+    GivenUp,
+}
+
+impl<R: Runtime> Conductor<R> {
+    /// Runs the script. Stops early at a livelock, and where the library lacks an operation.
+    async fn script(&mut self) -> Result<Option<Fault>, DriveError> {
+        let program = Arc::clone(&self.run.program);
+        for line in &program.lines {
+            if line.len() == 1 {
+                self.step(line.start, line.start).await?;
+            } else {
+                self.line(line.start, line.end).await?;
+            }
+            if self.run.hub.is_livelock() {
+                return Ok(Some(Fault::Livelock));
+            }
+            if self.run.met_unsupported() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Runs a line of several steps. What they wake stands still until the last of them is over; neighbours of one task
+    /// share one poll.
+    async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<(), DriveError> {
+        let program = Arc::clone(&self.run.program);
+        self.run.hub.hold(true);
+        let mut first = first;
+        while first < end {
+            let is_own = |step: StepIndex| matches!(program.steps[step].what, Deed::Task(_));
+            let mut last = first;
+            while last + 1 < end
+                && is_own(first)
+                && is_own(last + 1)
+                && program.steps[first].task == program.steps[last + 1].task
+            {
+                last += 1;
+            }
+            self.step(first, last).await?;
+            first = last + 1;
+        }
+        self.run.hub.hold(false);
+        self.settle().await
+    }
+
+    /// Runs the steps `first..=last`, which are one, or several of one task.
+    async fn step(&mut self, first: StepIndex, last: StepIndex) -> Result<(), DriveError> {
+        let program = Arc::clone(&self.run.program);
+        self.run.set_at(At::Step(first));
+        let step = &program.steps[first];
+        match step.what {
+            Deed::Task(_) => {
+                for deed in program.steps[first..=last].iter().map(|step| step.what) {
+                    if let Deed::Task(TaskDeed::SendGuard { to, .. } | TaskDeed::SendFuture { to, .. }) = deed {
+                        self.spawn(to);
+                    }
+                }
+                let task = step.task.expect("a deed of a task has its task");
+                if !self.command(task, Command::Steps { first, last }) {
+                    for step in first..=last {
+                        self.run.record_at(At::Step(step), task, Role::Result, What::NotRun { reason: Reason::Gone });
+                    }
+                }
+            }
+            Deed::Conductor(deed) => self.act(step.task, deed).await,
+        }
+        self.settle().await
+    }
+
+    /// Gives a command to a task, spawning it with the command if it is its first. Returns whether the task lives.
+    fn command(&mut self, task: TaskIndex, command: Command) -> bool {
+        let lives = self.run.hub.command(task, command);
+        self.spawn(task);
+        lives
+    }
+
+    fn spawn(&mut self, task: TaskIndex) {
+        if let Handle::NotSpawned = self.handles[task] {
+            let future = Task::new(&self.run, &self.runtime, task);
+            self.handles[task] = Handle::Held(self.runtime.spawn(future));
+        }
+    }
+
+    async fn act(&mut self, task: Option<TaskIndex>, deed: ConductorDeed) {
+        let run = Arc::clone(&self.run);
+        match (deed, task) {
+            (ConductorDeed::Hold(span), _) => {
+                std::thread::sleep(span.duration());
+                run.record(None, Role::Result, What::Held);
+            }
+            (ConductorDeed::DropObject(object), _) => self.drop_object(object),
+            (ConductorDeed::Cancel, Some(task)) => {
+                if matches!(self.handles[task], Handle::NotSpawned) {
+                    run.record(task, Role::Result, What::NotRun { reason: Reason::DoesNotWait });
+                } else if !run.hub.command(task, Command::Cancel) {
+                    run.record(task, Role::Result, What::NotRun { reason: Reason::Gone });
+                }
+            }
+            (ConductorDeed::Abort, Some(task)) if run.hub.is_done(task) => {
+                run.record(task, Role::Result, What::NotRun { reason: Reason::Gone });
+            }
+            (ConductorDeed::Abort, Some(task)) => match self.take_handle(task) {
+                Some(handle) => {
+                    run.hub.announce_end(task);
+                    let ending = Some(self.runtime.abort(handle).await);
+                    run.record(task, Role::Result, What::Aborted { ending });
+                }
+                None => run.record(task, Role::Result, What::NotRun { reason: Reason::HandleGone }),
+            },
+            (ConductorDeed::Join, Some(_)) => self.join(task).await,
+            (ConductorDeed::Detach, Some(task)) => match self.take_handle(task) {
+                Some(handle) => {
+                    run.record(task, Role::Result, What::Detached);
+                    self.runtime.detach(handle);
+                }
+                None => run.record(task, Role::Result, What::NotRun { reason: Reason::HandleGone }),
+            },
+            (ConductorDeed::DropHandle, Some(task)) => match self.take_handle(task) {
+                Some(handle) => {
+                    run.record(task, Role::Result, What::HandleDropped);
+                    if R::DROP_ABORTS {
+                        run.hub.announce_end(task);
+                    }
+                    drop(handle);
+                }
+                None => run.record(task, Role::Result, What::NotRun { reason: Reason::HandleGone }),
+            },
+            (_, None) => unreachable!("only `drop` and `hold` are done to no task"),
+        }
+    }
+
+    async fn join(&mut self, task: Option<TaskIndex>) {
+        let run = Arc::clone(&self.run);
+        let Some(task) = task else { unreachable!("`join` names a task") };
+        if !run.hub.is_done(task) && !matches!(self.handles[task], Handle::GivenUp) {
+            run.record(task, Role::Result, What::NotRun { reason: Reason::StillRuns });
+            return;
+        }
+        match self.take_handle(task) {
+            Some(handle) => {
+                let ending = self.runtime.join(handle).await;
+                run.record(task, Role::Result, What::Joined { ending });
+            }
+            None => run.record(task, Role::Result, What::NotRun { reason: Reason::HandleGone }),
+        }
+    }
+
+    /// Takes the handle of a task, spawning it first: a task lives from the first step that concerns it.
+    fn take_handle(&mut self, task: TaskIndex) -> Option<R::Handle> {
+        self.spawn(task);
+        match std::mem::replace(&mut self.handles[task], Handle::GivenUp) {
+            Handle::Held(handle) => Some(handle),
+            Handle::NotSpawned | Handle::GivenUp => None,
+        }
+    }
+
+    fn drop_object(&self, object: ObjectIndex) {
+        let what = match self.run.take_object(object) {
+            Some(live) => {
+                self.run.hub.act(true);
+                drop(live);
+                self.run.hub.act(false);
+                What::ObjectDropped
+            }
+            None => What::NotRun { reason: Reason::ObjectGone { object } },
+        };
+        self.run.record(None, Role::Result, what);
+    }
+
+    /// Tries every object from outside, and gives back at once what it got.
+    async fn probe(&mut self, at: At) -> Result<Vec<Trial>, DriveError> {
+        self.run.set_at(at);
+        let mut trials = Vec::with_capacity(self.run.program.objects().len());
+        for index in 0..self.run.program.objects().len() {
+            let trial = match self.run.object(index) {
+                None => Trial::Gone,
+                Some(object) => {
+                    self.run.hub.act(true);
+                    let trial = try_once(object);
+                    self.run.hub.act(false);
+                    trial
+                }
+            };
+            trials.push(trial);
+            self.settle().await?;
+        }
+        Ok(trials)
+    }
+
+    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
+    async fn rest(&mut self) -> Result<Vec<Trial>, DriveError> {
+        self.run.set_at(At::Rest);
+        for _ in 0..ROUNDS_MAX {
+            let before = self.run.event_count();
+            for what in [LetGo::Waits, LetGo::Futures, LetGo::Guards] {
+                for task in 0..self.handles.len() {
+                    if !matches!(self.handles[task], Handle::NotSpawned)
+                        && self.run.hub.command(task, Command::LetGo(what))
+                    {
+                        self.settle().await?;
+                    }
+                }
+            }
+            if self.run.event_count() == before {
+                break;
+            }
+        }
+        self.probe(At::Rest).await
+    }
+
+    /// Ends every task, so that the next run begins with none.
+    async fn stop(&mut self) -> Result<(), DriveError> {
+        self.run.set_at(At::Rest);
+        for task in 0..self.handles.len() {
+            if !matches!(self.handles[task], Handle::NotSpawned) && self.run.hub.command(task, Command::Stop) {
+                self.settle().await?;
+            }
+        }
+        for handle in self.handles.drain(..) {
+            if let Handle::Held(handle) = handle {
+                self.runtime.detach(handle);
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for quiescence: of the tasks by the hub, of threads by the kernel.
+    async fn settle(&mut self) -> Result<(), DriveError> {
+        let run = &*self.run;
+        let mut sleeps = 0;
+        loop {
+            std::future::poll_fn(|cx| match run.hub.quiet(cx.waker()) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            let threads = run.threads();
+            if threads.is_empty() {
+                return Ok(());
+            }
+            let mut all_sleep = true;
+            for thread in &threads {
+                match thread.state() {
+                    State::Runs => all_sleep = false,
+                    State::Sleeps => {}
+                    State::Finished => {
+                        run.unwatch(thread);
+                        all_sleep = false;
+                    }
+                    State::Unknown => {
+                        return Err(DriveError::NoThreadState { scenario: run.program.scenario.name.to_string() });
+                    }
+                }
+            }
+            sleeps = if all_sleep { sleeps + 1 } else { 0 };
+            if sleeps >= SLEEPS_MIN {
+                for thread in threads.iter().filter(|thread| thread.announce()) {
+                    let what = What::Waits { object: thread.object, future: None, thread: true };
+                    run.record_at(At::Step(thread.step), thread.task, Role::Result, what);
+                }
+                return Ok(());
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Takes `object` if it is free and gives it back.
+fn try_once(object: Arc<dyn Object>) -> Trial {
+    let mut operation: Operation = object.operation(Request::TryAcquire, Place::Task);
+    let mut cx = Context::from_waker(Waker::noop());
+    let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let reply = operation.poll(&mut cx);
+        drop(operation);
+        reply
+    }));
+    match tried {
+        Ok(Poll::Ready(Reply::Granted)) => Trial::Free,
+        Ok(Poll::Ready(Reply::Refused(_) | Reply::Answer(_) | Reply::Unsupported) | Poll::Pending) => Trial::Refused,
+        Err(_) => Trial::Panicked,
+    }
+}

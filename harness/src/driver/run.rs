@@ -1,0 +1,203 @@
+//! What the conductor and the tasks of one run share.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Wake, Waker};
+
+use super::Listener;
+use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
+use super::task::Belonging;
+use super::thread::Watch;
+use crate::object::Object;
+use crate::quiescence::{Hub, TaskIndex};
+use crate::transcript::{At, Event, Role, What};
+
+/// A command of the conductor to a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// Take the steps `first..=last`, in one poll.
+    Steps { first: StepIndex, last: StepIndex },
+    /// Drop what you wait for.
+    Cancel,
+    /// Let go, at rest.
+    LetGo(LetGo),
+    /// End.
+    Stop,
+}
+
+/// What a task lets go of at rest, in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LetGo {
+    Waits,
+    Futures,
+    Guards,
+}
+
+/// What the conductor and the tasks of one run share.
+pub(super) struct Run {
+    pub(super) hub: Hub<Command>,
+    pub(super) program: Arc<Program>,
+    /// The objects, until the script drops them.
+    objects: Mutex<Vec<Option<Arc<dyn Object>>>>,
+    events: Mutex<Vec<Event>>,
+    at: AtomicUsize,
+    unsupported: AtomicBool,
+    mail: Vec<Mutex<Mailbox>>,
+    /// The threads that work for tasks.
+    threads: Mutex<Vec<Arc<Watch>>>,
+    listener: Option<Listener>,
+}
+
+/// What was sent to a task and not yet taken by it; `None` once the task has ended.
+type Mailbox = Option<Vec<Belonging>>;
+
+const PROBE: usize = usize::MAX - 1;
+const REST: usize = usize::MAX;
+
+impl Run {
+    pub(super) fn new(
+        program: Arc<Program>,
+        objects: Vec<Arc<dyn Object>>,
+        polls_max: u32,
+        listener: Option<Listener>,
+    ) -> Self {
+        let tasks = program.tasks.len();
+        Self {
+            hub: Hub::new(tasks, polls_max),
+            events: Mutex::new(Vec::with_capacity(program.steps.len() * 2)),
+            objects: Mutex::new(objects.into_iter().map(Some).collect()),
+            at: AtomicUsize::new(0),
+            unsupported: AtomicBool::new(false),
+            mail: (0..tasks).map(|_| Mutex::new(Some(Vec::new()))).collect(),
+            threads: Mutex::default(),
+            listener,
+            program,
+        }
+    }
+
+    pub(super) fn watch(&self, thread: Arc<Watch>) {
+        lock(&self.threads).push(thread);
+    }
+
+    pub(super) fn unwatch(&self, thread: &Arc<Watch>) {
+        lock(&self.threads).retain(|known| !Arc::ptr_eq(known, thread));
+    }
+
+    pub(super) fn threads(&self) -> Vec<Arc<Watch>> {
+        lock(&self.threads).clone()
+    }
+
+    /// Says when the events from now on happen. Written only at quiescence or in a held line, so a relaxed store is
+    /// enough: the hub's mutex stands between it and every reader.
+    pub(super) fn set_at(&self, at: At) {
+        let value = match at {
+            At::Step(step) => step,
+            At::Probe => PROBE,
+            At::Rest => REST,
+        };
+        self.at.store(value, Ordering::Relaxed);
+    }
+
+    pub(super) fn at(&self) -> At {
+        match self.at.load(Ordering::Relaxed) {
+            PROBE => At::Probe,
+            REST => At::Rest,
+            step => At::Step(step),
+        }
+    }
+
+    pub(super) fn record(&self, task: impl Into<Option<TaskIndex>>, role: Role, what: What) {
+        self.record_at(self.at(), task, role, what);
+    }
+
+    pub(super) fn record_at(&self, at: At, task: impl Into<Option<TaskIndex>>, role: Role, what: What) {
+        if what == What::Unsupported {
+            self.unsupported.store(true, Ordering::Relaxed);
+        }
+        let event = Event { at, task: task.into(), role, what };
+        if let Some(listener) = &self.listener {
+            listener(&event);
+        }
+        lock(&self.events).push(event);
+    }
+
+    pub(super) fn event_count(&self) -> usize {
+        lock(&self.events).len()
+    }
+
+    /// Returns whether the library lacked an operation.
+    pub(super) fn met_unsupported(&self) -> bool {
+        self.unsupported.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn take_events(&self) -> Vec<Event> {
+        std::mem::take(&mut *lock(&self.events))
+    }
+
+    pub(super) fn object(&self, index: ObjectIndex) -> Option<Arc<dyn Object>> {
+        lock(&self.objects)[index].clone()
+    }
+
+    /// Takes an object out, so that the caller drops it when no lock of the run is held.
+    pub(super) fn take_object(&self, index: ObjectIndex) -> Option<Arc<dyn Object>> {
+        lock(&self.objects)[index].take()
+    }
+
+    /// Puts `parcel` into the mailbox of `to`. If that task has ended, the caller drops what it gets back.
+    pub(super) fn send(&self, to: TaskIndex, parcel: Belonging) -> Option<Belonging> {
+        match &mut *lock(&self.mail[to]) {
+            Some(mailbox) => {
+                mailbox.push(parcel);
+                None
+            }
+            None => Some(parcel),
+        }
+    }
+
+    /// Returns whether `task` has not ended, so that it can be sent something.
+    pub(super) fn receives(&self, task: TaskIndex) -> bool {
+        lock(&self.mail[task]).is_some()
+    }
+
+    pub(super) fn receive(&self, task: TaskIndex) -> Vec<Belonging> {
+        lock(&self.mail[task]).as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(super) fn close_mailbox(&self, task: TaskIndex) -> Vec<Belonging> {
+        lock(&self.mail[task]).take().unwrap_or_default()
+    }
+
+    /// Records a wake of `task` by the lock.
+    pub(super) fn wake(&self, task: TaskIndex) {
+        self.hub.wake(task, || self.record(task, Role::Effect, What::Woken));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
+}
+
+/// The waker that a task gives to its locks.
+pub(super) struct TaskWaker {
+    pub(super) run: Arc<Run>,
+    pub(super) task: TaskIndex,
+}
+
+impl TaskWaker {
+    pub(super) fn waker(run: &Arc<Run>, task: TaskIndex) -> Waker {
+        Waker::from(Arc::new(Self { run: Arc::clone(run), task }))
+    }
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.run.wake(self.task);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.run.wake(self.task);
+    }
+}
+
+/// A kept future's place among names, for events.
+pub(super) type Kept = Option<NameIndex>;

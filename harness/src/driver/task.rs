@@ -1,0 +1,601 @@
+//! One task of a scenario, as a future on the runtime: takes steps, owns its guards and futures, drops them as an
+//! `async fn` would.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::acting::Acting;
+use super::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
+use super::run::{Command, Kept, LetGo, Run, TaskWaker};
+use super::thread::ThreadWait;
+use crate::object::{Operation, Reply};
+use crate::primitive::Request;
+use crate::quiescence::{Admission, Departure, TaskIndex};
+use crate::runtime::{Runtime, panic_message};
+use crate::scenario::{Place, WakerEvent};
+use crate::transcript::{At, Reason, Role, What};
+
+/// What a scripted panic says.
+pub(super) const BOOM: &str = "boom";
+
+/// Something that a task has, in the order in which it came to have it.
+#[derive(Debug)]
+pub(super) enum Belonging {
+    /// The guard of an object.
+    Guard { object: ObjectIndex, operation: Operation },
+    /// A future that it keeps and does not wait for.
+    Future { name: NameIndex, object: ObjectIndex, request: Request, operation: Operation },
+    /// The opening of a scope.
+    Scope(NameIndex),
+}
+
+/// A request that a task waits for.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) object: ObjectIndex,
+    pub(super) request: Request,
+    pub(super) future: Kept,
+    pub(super) operation: Operation,
+}
+
+/// What a task waits for.
+#[derive(Debug)]
+enum Waiting {
+    Nothing,
+    /// To be polled again, after `yield`.
+    Yield,
+    /// For an operation that it owns.
+    Operation(Pending),
+    /// For an operation that lies with its acting waker.
+    Shared { object: ObjectIndex, future: Kept },
+    /// For a future that it keeps.
+    Kept { name: NameIndex, object: ObjectIndex },
+    /// For a thread.
+    Thread(ThreadWait),
+}
+
+/// Whether a task goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flow {
+    Goes,
+    Ends,
+}
+
+/// One task of a scenario. Its polls and its end go through the hub.
+pub(super) struct Task<R> {
+    run: Arc<Run>,
+    runtime: Arc<R>,
+    index: TaskIndex,
+    /// What the locks get to wake this task with.
+    waker: Waker,
+    acting: Option<Arc<Acting>>,
+    hands: Hands,
+    ended: bool,
+}
+
+/// All that a task has and waits for, apart from the rest so that unwinding can drop it.
+struct Hands {
+    run: Arc<Run>,
+    index: TaskIndex,
+    belongings: Vec<Belonging>,
+    waiting: Waiting,
+    /// The step whose result has not been recorded yet.
+    due: Option<StepIndex>,
+    /// Whether it panics because its own step said so, which is recorded already.
+    panics_by_step: bool,
+}
+
+impl<R: Runtime> Future for Task<R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let Some(admission) = this.run.hub.enter(this.index, cx.waker()) else {
+            return Poll::Pending;
+        };
+        match catch_unwind(AssertUnwindSafe(|| this.obey(admission))) {
+            Ok(Flow::Goes) => {
+                let departure = match this.runtime.promises_wake(&mut Context::from_waker(&this.waker)) {
+                    true => Departure::Promised,
+                    false => Departure::Parked,
+                };
+                this.run.hub.leave(this.index, departure);
+                Poll::Pending
+            }
+            Ok(Flow::Ends) => {
+                this.end();
+                Poll::Ready(())
+            }
+            Err(payload) => {
+                this.record_panic(&*payload);
+                this.end();
+                resume_unwind(payload)
+            }
+        }
+    }
+}
+
+impl<R> Drop for Task<R> {
+    /// The runtime drops a task that has not ended: it was aborted.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.run.record(self.index, Role::Effect, What::Aborted { ending: None });
+            self.end();
+        }
+    }
+}
+
+impl<R> Task<R> {
+    pub(super) fn new(run: &Arc<Run>, runtime: &Arc<R>, index: TaskIndex) -> Self {
+        Self {
+            run: Arc::clone(run),
+            runtime: Arc::clone(runtime),
+            index,
+            waker: TaskWaker::waker(run, index),
+            acting: None,
+            hands: Hands {
+                run: Arc::clone(run),
+                index,
+                belongings: Vec::new(),
+                waiting: Waiting::Nothing,
+                due: None,
+                panics_by_step: false,
+            },
+            ended: false,
+        }
+    }
+
+    /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives.
+    fn end(&mut self) {
+        self.ended = true;
+        self.take_gains();
+        self.hands.let_go_of_all();
+        if let Some(acting) = self.acting.take() {
+            acting.disarm();
+        }
+        self.run.hub.end(self.index);
+    }
+
+    /// Records a panic that came out of a lock or a waker, unless the step that asked for it has recorded it already.
+    fn record_panic(&mut self, payload: &(dyn Any + Send)) {
+        let scripted = payload.downcast_ref::<&str>().is_some_and(|text| *text == BOOM);
+        let what = What::Panicked { scripted, message: panic_message(payload) };
+        match self.hands.due.take() {
+            Some(step) => self.run.record_at(At::Step(step), self.index, Role::Result, what),
+            None if self.hands.panics_by_step => {}
+            None => self.run.record(self.index, Role::Effect, what),
+        }
+    }
+
+    /// Takes what the acting waker has gained for this task.
+    fn take_gains(&mut self) {
+        if let Some(acting) = &self.acting {
+            let (gains, still_pending) = acting.take_gains();
+            self.hands.belongings.extend(gains);
+            if matches!(self.hands.waiting, Waiting::Shared { .. }) && !still_pending {
+                self.hands.waiting = Waiting::Nothing;
+            }
+        }
+    }
+}
+
+impl<R: Runtime> Task<R> {
+    fn obey(&mut self, admission: Admission<Command>) -> Flow {
+        self.take_gains();
+        let mut unwinding = Unwinding(&mut self.hands);
+        let hands = &mut *unwinding.0;
+        hands.belongings.extend(hands.run.receive(hands.index));
+        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: &mut self.acting };
+        match admission {
+            Admission::Woken => worker.resume(),
+            Admission::Command(Command::Steps { first, last }) => {
+                for step in first..=last {
+                    if worker.take_step(step) == Flow::Ends {
+                        return Flow::Ends;
+                    }
+                }
+            }
+            Admission::Command(Command::Cancel) => worker.cancel(),
+            Admission::Command(Command::LetGo(what)) => worker.let_go(what),
+            Admission::Command(Command::Stop) => return Flow::Ends,
+        }
+        Flow::Goes
+    }
+}
+
+/// Drops what a task has while its panic unwinds, as the locals of an `async fn` are dropped.
+struct Unwinding<'a>(&'a mut Hands);
+
+impl Drop for Unwinding<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.let_go_of_all();
+        }
+    }
+}
+
+impl Hands {
+    fn result(&mut self, what: What) {
+        match self.due.take() {
+            Some(step) => self.run.record_at(At::Step(step), self.index, Role::Result, what),
+            None => self.effect(what),
+        }
+    }
+
+    fn effect(&self, what: What) {
+        self.run.record(self.index, Role::Effect, what);
+    }
+
+    /// Drops the pending operation, then everything else in reverse order.
+    fn let_go_of_all(&mut self) {
+        drop(std::mem::replace(&mut self.waiting, Waiting::Nothing));
+        self.belongings.extend(self.run.close_mailbox(self.index));
+        while let Some(belonging) = self.belongings.pop() {
+            self.let_go_of(belonging);
+        }
+    }
+
+    /// Records that `belonging` goes, then drops it: the wakes that follow come after it in the transcript.
+    fn let_go_of(&self, belonging: Belonging) {
+        match &belonging {
+            Belonging::Guard { object, .. } => self.effect(What::Released { object: *object }),
+            Belonging::Future { name, object, .. } => {
+                self.effect(What::DroppedFuture { object: *object, future: *name });
+            }
+            Belonging::Scope(_) => {}
+        }
+        drop(belonging);
+    }
+
+    fn take_guard(&mut self, object: ObjectIndex) -> Result<Operation, Reason> {
+        let is_guard =
+            |belonging: &Belonging| matches!(belonging, Belonging::Guard { object: held, .. } if *held == object);
+        let place = self.belongings.iter().rposition(is_guard).ok_or(Reason::HoldsNoGuard { object })?;
+        match self.belongings.remove(place) {
+            Belonging::Guard { operation, .. } => Ok(operation),
+            Belonging::Future { .. } | Belonging::Scope(_) => unreachable!("the place of a guard was looked up"),
+        }
+    }
+
+    fn find_future(&self, future: NameIndex) -> Result<usize, Reason> {
+        let is_kept = |belonging: &Belonging| matches!(belonging, Belonging::Future { name, .. } if *name == future);
+        self.belongings.iter().position(is_kept).ok_or(Reason::KeepsNoFuture { future })
+    }
+
+    fn take_future(&mut self, future: NameIndex) -> Result<Pending, Reason> {
+        let place = self.find_future(future)?;
+        match self.belongings.remove(place) {
+            Belonging::Future { name, object, request, operation } => {
+                Ok(Pending { object, request, future: Some(name), operation })
+            }
+            Belonging::Guard { .. } | Belonging::Scope(_) => unreachable!("the place of a future was looked up"),
+        }
+    }
+}
+
+/// A task at work, inside one poll.
+struct Worker<'a, R> {
+    hands: &'a mut Hands,
+    runtime: &'a R,
+    waker: &'a mut Waker,
+    acting: &'a mut Option<Arc<Acting>>,
+}
+
+impl<R: Runtime> Worker<'_, R> {
+    /// Takes one step, and records what came of it.
+    fn take_step(&mut self, step: StepIndex) -> Flow {
+        let run = Arc::clone(&self.hands.run);
+        run.set_at(At::Step(step));
+        self.hands.due = Some(step);
+        let Deed::Task(deed) = run.program.steps[step].what else {
+            unreachable!("the conductor takes its own steps");
+        };
+        let taken = match self.hands.waiting {
+            Waiting::Nothing => self.act(step, deed),
+            _ => Err(Reason::Waits),
+        };
+        taken.unwrap_or_else(|reason| {
+            self.hands.result(What::NotRun { reason });
+            Flow::Goes
+        })
+    }
+
+    fn act(&mut self, step: StepIndex, deed: TaskDeed) -> Result<Flow, Reason> {
+        match deed {
+            TaskDeed::Ask { request, object, place: Place::Thread } => {
+                let operation = self.operation(object, request, Place::Thread)?;
+                self.hands.due = None;
+                self.hands.waiting =
+                    Waiting::Thread(ThreadWait::start(&self.hands.run, self.hands.index, step, object, operation));
+            }
+            TaskDeed::Ask { request, object, place } => {
+                let operation = self.operation(object, request, place)?;
+                self.attempt(Pending { object, request, future: None, operation });
+            }
+            TaskDeed::Release { object } => {
+                let guard = self.hands.take_guard(object)?;
+                self.hands.result(What::Released { object });
+                drop(guard);
+            }
+            TaskDeed::Forget { object } => {
+                std::mem::forget(self.hands.take_guard(object)?);
+                self.hands.result(What::Forgotten { object });
+            }
+            TaskDeed::SendGuard { object, to } => {
+                let operation = self.hands.take_guard(object)?;
+                let received = self.hands.run.receives(to);
+                self.hands.result(What::SentGuard { object, to, received });
+                drop(self.hands.run.send(to, Belonging::Guard { object, operation }));
+            }
+            TaskDeed::SendFuture { future, to } => {
+                let Pending { object, request, operation, .. } = self.hands.take_future(future)?;
+                let received = self.hands.run.receives(to);
+                self.hands.result(What::SentFuture { future, to, received });
+                drop(self.hands.run.send(to, Belonging::Future { name: future, object, request, operation }));
+            }
+            TaskDeed::Panic => {
+                self.hands.result(What::Panicked { scripted: true, message: panic_message(&BOOM) });
+                self.hands.panics_by_step = true;
+                resume_unwind(Box::new(BOOM));
+            }
+            TaskDeed::Return => {
+                self.hands.result(What::Returned);
+                return Ok(Flow::Ends);
+            }
+            TaskDeed::Yield => {
+                self.hands.result(What::Yielded);
+                self.hands.waiting = Waiting::Yield;
+                self.hands.run.hub.requeue(self.hands.index);
+            }
+            TaskDeed::Start { future, request, object } => {
+                self.keep(future, request, object)?;
+                self.poll_kept(future)?;
+            }
+            TaskDeed::Prepare { future, request, object } => {
+                self.keep(future, request, object)?;
+                self.hands.result(What::Prepared { object, future });
+            }
+            TaskDeed::Poll { future } => self.poll_kept(future)?,
+            TaskDeed::Await { future, keep: false } => {
+                let pending = self.hands.take_future(future)?;
+                self.attempt(pending);
+            }
+            TaskDeed::Await { future, keep: true } => self.await_kept(future)?,
+            TaskDeed::Drop { future } => {
+                let pending = self.hands.take_future(future)?;
+                self.hands.result(What::DroppedFuture { object: pending.object, future });
+                drop(pending);
+            }
+            TaskDeed::Enter { scope } => {
+                self.hands.belongings.push(Belonging::Scope(scope));
+                self.hands.result(What::Entered);
+            }
+            TaskDeed::Leave { scope } => self.leave(scope)?,
+            TaskDeed::On { event, reaction } => self.arm(event, reaction)?,
+            TaskDeed::Hold { span } => {
+                std::thread::sleep(span.duration());
+                self.hands.result(What::Held);
+            }
+            TaskDeed::SpendBudget => {
+                self.runtime.spend_budget(&mut Context::from_waker(self.waker));
+                self.hands.result(What::Spent);
+            }
+        }
+        Ok(Flow::Goes)
+    }
+
+    fn operation(&self, object: ObjectIndex, request: Request, place: Place) -> Result<Operation, Reason> {
+        let live = self.hands.run.object(object).ok_or(Reason::ObjectGone { object })?;
+        Ok(live.operation(request, place))
+    }
+
+    fn keep(&mut self, future: NameIndex, request: Request, object: ObjectIndex) -> Result<(), Reason> {
+        if self.hands.find_future(future).is_ok() {
+            return Err(Reason::FutureExists { future });
+        }
+        let operation = self.operation(object, request, Place::Task)?;
+        self.hands.belongings.push(Belonging::Future { name: future, object, request, operation });
+        Ok(())
+    }
+
+    /// Polls an operation that the task owns and waits for.
+    fn attempt(&mut self, mut pending: Pending) {
+        let Pending { object, request, future, .. } = pending;
+        match pending.operation.poll(&mut Context::from_waker(self.waker)) {
+            Poll::Ready(reply) => {
+                self.hands.result(what(object, request, future, &reply));
+                if reply == Reply::Granted {
+                    self.hands.belongings.push(Belonging::Guard { object, operation: pending.operation });
+                }
+            }
+            Poll::Pending => {
+                if self.hands.due.is_some() {
+                    self.hands.result(What::Waits { object, future, thread: false });
+                }
+                self.hands.waiting = match self.acting {
+                    Some(acting) => {
+                        acting.share(pending);
+                        Waiting::Shared { object, future }
+                    }
+                    None => Waiting::Operation(pending),
+                };
+            }
+        }
+    }
+
+    /// Polls a kept future once, in its place. A grant turns it into a guard.
+    fn poll_in_place(&mut self, name: NameIndex) -> Result<(ObjectIndex, Request, Poll<Reply>), Reason> {
+        let place = self.hands.find_future(name)?;
+        let Belonging::Future { object, request, operation, .. } = &mut self.hands.belongings[place] else {
+            unreachable!("the place of a future was looked up");
+        };
+        let (object, request) = (*object, *request);
+        let reply = operation.poll(&mut Context::from_waker(self.waker));
+        if reply.is_ready() {
+            let pending = self.hands.take_future(name)?;
+            if reply == Poll::Ready(Reply::Granted) {
+                let guard = Belonging::Guard { object, operation: pending.operation };
+                self.hands.belongings.insert(place, guard);
+            }
+        }
+        Ok((object, request, reply))
+    }
+
+    fn poll_kept(&mut self, future: NameIndex) -> Result<(), Reason> {
+        let (object, request, reply) = self.poll_in_place(future)?;
+        self.hands.result(match reply {
+            Poll::Ready(reply) => what(object, request, Some(future), &reply),
+            Poll::Pending => What::Pending { object, future },
+        });
+        Ok(())
+    }
+
+    fn await_kept(&mut self, name: NameIndex) -> Result<(), Reason> {
+        let (object, request, reply) = self.poll_in_place(name)?;
+        match reply {
+            Poll::Ready(reply) => self.hands.result(what(object, request, Some(name), &reply)),
+            Poll::Pending => {
+                if self.hands.due.is_some() {
+                    self.hands.result(What::Waits { object, future: Some(name), thread: false });
+                }
+                self.hands.waiting = Waiting::Kept { name, object };
+            }
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, scope: NameIndex) -> Result<(), Reason> {
+        let is_scope = |belonging: &Belonging| matches!(belonging, Belonging::Scope(_));
+        let place = self.hands.belongings.iter().rposition(is_scope).ok_or(Reason::NotInScope { scope })?;
+        if !matches!(self.hands.belongings[place], Belonging::Scope(innermost) if innermost == scope) {
+            return Err(Reason::NotInScope { scope });
+        }
+        self.hands.result(What::Left);
+        while self.hands.belongings.len() > place {
+            let belonging = self.hands.belongings.pop().expect("there are more than `place`");
+            self.hands.let_go_of(belonging);
+        }
+        Ok(())
+    }
+
+    /// Gives the task's waker its orders. From now on the locks get an acting waker.
+    fn arm(&mut self, event: WakerEvent, reaction: ReactionDeed) -> Result<(), Reason> {
+        let guard = match reaction {
+            ReactionDeed::Release(object) => Some(self.hands.take_guard(object)?),
+            _ => None,
+        };
+        if self.acting.is_none() {
+            let acting = Acting::new(&self.hands.run, self.hands.index);
+            *self.waker = acting.waker();
+            *self.acting = Some(acting);
+        }
+        if let Some(acting) = self.acting {
+            acting.arm(event, reaction, guard);
+        }
+        self.hands.result(What::Armed);
+        Ok(())
+    }
+
+    /// Polls what the task waits for, because it was woken.
+    fn resume(&mut self) {
+        self.hands.due = None;
+        match std::mem::replace(&mut self.hands.waiting, Waiting::Nothing) {
+            Waiting::Nothing | Waiting::Yield => {}
+            Waiting::Operation(pending) => self.attempt(pending),
+            Waiting::Shared { object, future } => match self.acting.as_ref().and_then(|acting| acting.unshare()) {
+                Some(pending) => self.attempt(pending),
+                None => self.hands.waiting = Waiting::Shared { object, future },
+            },
+            Waiting::Kept { name, object } => {
+                if self.await_kept(name).is_err() {
+                    unreachable!("a kept future that its task waits for stays kept: {name} of object {object}");
+                }
+            }
+            Waiting::Thread(wait) => self.end_thread(wait),
+        }
+    }
+
+    fn end_thread(&mut self, wait: ThreadWait) {
+        let (object, step, announced) = (wait.object, wait.step, wait.is_announced());
+        match wait.take_end() {
+            Err(wait) => self.hands.waiting = Waiting::Thread(wait),
+            Ok(end) => {
+                if !announced {
+                    self.hands.due = Some(step);
+                }
+                match end {
+                    Ok((reply, operation)) => {
+                        self.hands.result(what(object, Request::Acquire, None, &reply));
+                        if reply == Reply::Granted {
+                            self.hands.belongings.push(Belonging::Guard { object, operation });
+                        }
+                    }
+                    Err(payload) => resume_unwind(payload),
+                }
+            }
+        }
+    }
+
+    fn cancel(&mut self) {
+        let step = match self.hands.run.at() {
+            At::Step(step) => Some(step),
+            At::Probe | At::Rest => None,
+        };
+        self.hands.due = step;
+        match std::mem::replace(&mut self.hands.waiting, Waiting::Nothing) {
+            Waiting::Nothing => self.hands.result(What::NotRun { reason: Reason::DoesNotWait }),
+            Waiting::Yield => self.hands.result(What::Cancelled { object: None, kept: None }),
+            Waiting::Operation(pending) => {
+                self.hands.result(What::Cancelled { object: Some(pending.object), kept: None });
+                drop(pending);
+            }
+            Waiting::Shared { object, .. } => {
+                self.hands.result(What::Cancelled { object: Some(object), kept: None });
+                drop(self.acting.as_ref().and_then(|acting| acting.unshare()));
+            }
+            Waiting::Kept { name, object } => {
+                self.hands.result(What::Cancelled { object: Some(object), kept: Some(name) });
+            }
+            waiting @ Waiting::Thread(_) => {
+                self.hands.waiting = waiting;
+                self.hands.result(What::NotRun { reason: Reason::BlocksThread });
+            }
+        }
+    }
+
+    fn let_go(&mut self, what: LetGo) {
+        self.hands.due = None;
+        match what {
+            LetGo::Waits => {
+                if !matches!(self.hands.waiting, Waiting::Nothing | Waiting::Thread(_)) {
+                    self.cancel();
+                }
+            }
+            LetGo::Futures => self.let_go_where(|belonging| matches!(belonging, Belonging::Future { .. })),
+            LetGo::Guards => self.let_go_where(|belonging| matches!(belonging, Belonging::Guard { .. })),
+        }
+    }
+
+    fn let_go_where(&mut self, goes: impl Fn(&Belonging) -> bool) {
+        while let Some(place) = self.hands.belongings.iter().rposition(&goes) {
+            let belonging = self.hands.belongings.remove(place);
+            self.hands.let_go_of(belonging);
+        }
+    }
+}
+
+/// Returns the event of a reply.
+pub(super) fn what(object: ObjectIndex, request: Request, future: Kept, reply: &Reply) -> What {
+    match reply {
+        Reply::Granted => What::Acquired { object, future },
+        Reply::Refused(message) => {
+            What::Refused { object, future, wait: request.waits(), message: message.clone() }
+        }
+        Reply::Answer(text) if request == Request::IsLocked => What::Answered { object, locked: text == "yes" },
+        Reply::Answer(text) => What::Printed { object, text: text.clone() },
+        Reply::Unsupported => What::Unsupported,
+    }
+}

@@ -1,0 +1,98 @@
+//! An outcome: a transcript with its verdict, and the grade that the scenario's rule gives to it.
+
+use crate::oracle::{Judgement, judge};
+use crate::scenario::{Accept, Scenario};
+use crate::transcript::render::{RESULT_COLUMN, StepText};
+use crate::transcript::{Record, Transcript};
+use crate::verdict::{Grade, Verdict};
+
+/// What one backend did with one scenario, judged and put into words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What the run came to.
+    pub verdict: Verdict,
+    /// What the scenario's rule says of it.
+    pub grade: Grade,
+    /// Why it is permitted, where it is.
+    pub sentence: Option<String>,
+    /// The text that snapshots keep: transcript, order of grants, verdict and its reasons.
+    pub lines: Vec<String>,
+    /// What was seen, for comparing runs.
+    pub record: Record,
+}
+
+impl Outcome {
+    /// Judges a transcript and grades the verdict.
+    pub fn of(transcript: Transcript) -> Self {
+        let judgement = judge(&transcript);
+        let scenario = &transcript.program.scenario;
+        let (grade, sentence) = grade(scenario, judgement.verdict, || transcript.steps());
+        Self {
+            verdict: judgement.verdict,
+            grade,
+            sentence,
+            lines: lines(&transcript, &judgement),
+            record: transcript.record,
+        }
+    }
+
+    /// Returns the text that snapshots keep.
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// Returns the lines that tell kinds of behaviour, without the verbatim messages of libraries: two outcomes that
+    /// differ in their lines and not here differ only in wording.
+    pub fn kinds(&self) -> impl Iterator<Item = &str> {
+        let is_message = |line: &&str| line.len() > RESULT_COLUMN && line.as_bytes()[..RESULT_COLUMN].iter().all(|byte| *byte == b' ');
+        self.lines.iter().map(String::as_str).filter(move |line| !is_message(line))
+    }
+}
+
+fn lines(transcript: &Transcript, judgement: &Judgement) -> Vec<String> {
+    if judgement.verdict == Verdict::Unsupported {
+        let lacking = transcript.steps().into_iter().find(|step| step.parts.iter().any(|part| part == "unsupported"));
+        let step = lacking.map_or_else(String::new, |step| step.step);
+        return vec![row(&step, "unsupported"), row("verdict", Verdict::Unsupported.as_str())];
+    }
+    let mut lines = transcript.lines();
+    lines.extend(judgement.order.iter().map(|fact| row("order", fact)));
+    lines.push(row("verdict", judgement.verdict.as_str()));
+    let told = judgement.findings.iter().filter(|finding| !finding.because.is_empty());
+    lines.extend(told.map(|finding| {
+        let name = if finding.verdict == judgement.verdict { "because" } else { "also" };
+        row(name, &finding.because)
+    }));
+    lines
+}
+
+fn row(left: &str, right: &str) -> String {
+    let width = RESULT_COLUMN - 2;
+    format!("{left:width$}  {right}")
+}
+
+/// Returns what the `accept` lines of a scenario say of a verdict: the first that applies decides.
+pub fn grade(
+    scenario: &Scenario,
+    verdict: Verdict,
+    steps: impl FnOnce() -> Vec<StepText>,
+) -> (Grade, Option<String>) {
+    if verdict == Verdict::Unsupported {
+        return (Grade::Ungraded, None);
+    }
+    if scenario.accepts.is_empty() {
+        return (if verdict == Verdict::Completed { Grade::Conforms } else { Grade::Violates }, None);
+    }
+    let candidates: Vec<&Accept> = scenario.accepts.iter().filter(|accept| accept.verdict == verdict).collect();
+    let steps = if candidates.iter().any(|accept| !accept.conditions.is_empty()) { steps() } else { Vec::new() };
+    let applies = |accept: &&&Accept| {
+        accept.conditions.iter().all(|condition| {
+            let text = condition.step.to_string();
+            steps.iter().any(|step| step.step == text && step.parts.contains(&condition.gives))
+        })
+    };
+    match candidates.iter().find(applies) {
+        Some(accept) => (accept.grade, accept.sentence.clone()),
+        None => (Grade::Violates, None),
+    }
+}

@@ -1,0 +1,371 @@
+//! Knows, exactly and without a clock, when nothing can run any more until the conductor gives the next step.
+//!
+//! The hub sees every wake and every poll of the tracked tasks, lets one task in at a time in the order in which they
+//! were woken, and calls that *quiescence* when none is in, none is woken and none is owed a wake. It polls nothing,
+//! knows no runtime and judges nothing.
+
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use sync::Mutex;
+
+/// The one thing that the loom model puts in the place of std's.
+mod sync {
+    pub(super) use std::sync::Mutex;
+}
+
+/// A tracked task, counted from 0 in the order of the scenario.
+pub type TaskIndex = usize;
+
+/// The wake accounting of one run, with commands of type `C` for its tasks.
+///
+/// A poll of a task goes through [`Hub::enter`], which says whether it may touch the task's future at all, and
+/// [`Hub::leave`]. A task is let in because the conductor commands it or because it was woken, one at a time, so that
+/// no outcome depends on which worker thread was faster. The runtime may poll whenever it likes: what was not let in is
+/// turned away at the gate.
+///
+/// One mutex holds the whole state. It is a leaf: nothing is woken, polled or dropped while it is locked, so a lock may
+/// wake a task under its own internal lock. `harness/model` runs this file under loom, and again with each of its
+/// known mutations.
+#[derive(Debug)]
+pub struct Hub<C> {
+    state: Mutex<State<C>>,
+}
+
+#[derive(Debug)]
+struct State<C> {
+    tasks: Vec<Slot<C>>,
+    /// Woken tasks that wait to be let in, in the order of their wakes.
+    queue: VecDeque<TaskIndex>,
+    /// The one task that may be polled or is being polled.
+    admitted: Option<TaskIndex>,
+    /// A line of several steps is under way: the queue stands still.
+    held: bool,
+    /// The conductor itself touches objects: wakes are expected.
+    acting: bool,
+    /// Wakes that a runtime has promised and ends that it has announced.
+    owed: usize,
+    /// Operations on threads beside the tasks.
+    outside: usize,
+    /// The conductor, if it waits for quiescence.
+    conductor: Option<Waker>,
+    /// Polls of woken tasks since the last command.
+    polls: u32,
+    polls_max: u32,
+    livelock: bool,
+    foreign_wake: bool,
+}
+
+#[derive(Debug)]
+struct Slot<C> {
+    phase: Phase,
+    /// Whether it stands in the queue.
+    woken: bool,
+    /// Whether the runtime has promised a wake that has not come yet.
+    promised: bool,
+    /// Whether the runtime has announced its end.
+    ending: bool,
+    command: Option<C>,
+    /// How the runtime wants to be told that the task can be polled.
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Parked,
+    Admitted,
+    Polling,
+    Done,
+}
+
+/// Why a task was let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission<C> {
+    /// The conductor gave it this command.
+    Command(C),
+    /// It was woken.
+    Woken,
+}
+
+/// How a poll of a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Departure {
+    /// It is pending, and only a wake or a command lets it in again.
+    Parked,
+    /// It is pending, and the runtime will wake it although nothing has yet.
+    Promised,
+    /// It has ended, and everything that it owned has been dropped.
+    Done,
+}
+
+impl<C: Copy> Hub<C> {
+    /// Returns a hub for `count` tasks, each parked and not yet polled. `polls_max` (at least 1) bounds the polls of
+    /// woken tasks between two commands.
+    pub fn new(count: usize, polls_max: u32) -> Self {
+        let slot = || Slot {
+            phase: Phase::Parked,
+            woken: false,
+            promised: false,
+            ending: false,
+            command: None,
+            waker: None,
+        };
+        Self {
+            state: Mutex::new(State {
+                tasks: (0..count).map(|_| slot()).collect(),
+                queue: VecDeque::with_capacity(count),
+                admitted: None,
+                held: false,
+                acting: false,
+                owed: 0,
+                outside: 0,
+                conductor: None,
+                polls: 0,
+                polls_max,
+                livelock: false,
+                foreign_wake: false,
+            }),
+        }
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State<C>) -> (T, Option<Waker>)) -> T {
+        let mut state = self.state.lock().unwrap_or_else(|poison| poison.into_inner());
+        let (value, waker) = change(&mut state);
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        value
+    }
+
+    /// Lets `task` in with `command`, ahead of the queue. Only at quiescence, or in a held line.
+    ///
+    /// Returns whether it was let in: a task that has ended is not.
+    pub fn command(&self, task: TaskIndex, command: C) -> bool {
+        self.with(|state| {
+            if state.tasks[task].phase == Phase::Done {
+                return (false, None);
+            }
+            state.polls = 0;
+            state.tasks[task].command = Some(command);
+            (true, state.admit(task))
+        })
+    }
+
+    /// Records a wake of `task`, and lets it in if nobody else is in. `record` runs, before the task can, if the wake is
+    /// one that a transcript tells: not of an ended task, and not one that the runtime had promised.
+    pub fn wake(&self, task: TaskIndex, record: impl FnOnce()) {
+        self.with(|state| {
+            let slot = &mut state.tasks[task];
+            if slot.phase == Phase::Done {
+                return ((), None);
+            }
+            if slot.promised {
+                slot.promised = false;
+                state.owed -= 1;
+            } else {
+                record();
+                state.foreign_wake |= state.is_still();
+            }
+            ((), state.enqueue(task))
+        });
+    }
+
+    /// Puts `task` behind all woken tasks, as a wake that it gives to itself does.
+    pub fn requeue(&self, task: TaskIndex) {
+        self.with(|state| ((), state.enqueue(task)));
+    }
+
+    /// Opens a poll of `task` by the runtime, which wants to be told through `waker` when to poll again. `None` means
+    /// that it is not let in: the poll must return pending and touch nothing.
+    pub fn enter(&self, task: TaskIndex, waker: &Waker) -> Option<Admission<C>> {
+        self.with(|state| {
+            let slot = &mut state.tasks[task];
+            match &mut slot.waker {
+                Some(known) if known.will_wake(waker) => {}
+                known => *known = Some(waker.clone()),
+            }
+            if slot.phase != Phase::Admitted {
+                return (None, None);
+            }
+            if let Some(command) = slot.command.take() {
+                slot.phase = Phase::Polling;
+                return (Some(Admission::Command(command)), None);
+            }
+            state.polls += 1;
+            if state.polls > state.polls_max {
+                return (None, state.give_up(task));
+            }
+            state.tasks[task].phase = Phase::Polling;
+            (Some(Admission::Woken), None)
+        })
+    }
+
+    /// Closes a poll of `task` that [`Hub::enter`] had opened, and lets the next one in.
+    pub fn leave(&self, task: TaskIndex, departure: Departure) {
+        if departure == Departure::Done {
+            return self.end(task);
+        }
+        self.with(|state| {
+            state.admitted = None;
+            let slot = &mut state.tasks[task];
+            slot.phase = Phase::Parked;
+            if departure == Departure::Promised && !slot.promised {
+                slot.promised = true;
+                state.owed += 1;
+            }
+            ((), state.advance())
+        });
+    }
+
+    /// Records that `task` has ended, in a poll or dropped by the runtime. All that it owned has been dropped.
+    pub fn end(&self, task: TaskIndex) {
+        let runtime_waker = self.with(|state| {
+            if state.admitted == Some(task) {
+                state.admitted = None;
+            }
+            let runtime_waker = state.end(task);
+            (runtime_waker, state.advance())
+        });
+        drop(runtime_waker);
+    }
+
+    /// Announces that the runtime will drop `task`: there is no quiescence before it has.
+    ///
+    /// Returns whether it lives.
+    pub fn announce_end(&self, task: TaskIndex) -> bool {
+        self.with(|state| {
+            let slot = &mut state.tasks[task];
+            let lives = slot.phase != Phase::Done;
+            if lives && !slot.ending {
+                slot.ending = true;
+                state.owed += 1;
+            }
+            (lives, None)
+        })
+    }
+
+    /// Says that a thread runs an operation beside the tasks, from which wakes are expected. It does not count for
+    /// quiescence: whoever started the thread watches it.
+    pub fn outside_began(&self) {
+        self.with(|state| {
+            state.outside += 1;
+            ((), None)
+        });
+    }
+
+    /// Takes back one [`Hub::outside_began`].
+    pub fn outside_ended(&self) {
+        self.with(|state| {
+            state.outside -= 1;
+            ((), None)
+        });
+    }
+
+    /// Stops the queue, for a line of several steps; `false` lets it go on.
+    pub fn hold(&self, held: bool) {
+        self.with(|state| {
+            state.held = held;
+            ((), state.advance())
+        });
+    }
+
+    /// Says that the conductor itself touches objects now, or has stopped doing so.
+    pub fn act(&self, acting: bool) {
+        self.with(|state| {
+            state.acting = acting;
+            state.polls = 0;
+            ((), None)
+        });
+    }
+
+    /// Returns whether there is quiescence; if not, `waker` is woken once when there is.
+    pub fn quiet(&self, waker: &Waker) -> bool {
+        self.with(|state| {
+            let quiet = state.quiet();
+            state.conductor = (!quiet).then(|| waker.clone());
+            (quiet, None)
+        })
+    }
+
+    /// Returns whether `task` has ended.
+    pub fn is_done(&self, task: TaskIndex) -> bool {
+        self.with(|state| (state.tasks[task].phase == Phase::Done, None))
+    }
+
+    /// Returns whether the polls of one step reached their maximum. From then on no woken task is let in.
+    pub fn is_livelock(&self) -> bool {
+        self.with(|state| (state.livelock, None))
+    }
+
+    /// Returns whether a task was woken while nothing could have woken it: from outside what the hub sees. Such a run
+    /// is invalid.
+    pub fn has_foreign_wake(&self) -> bool {
+        self.with(|state| (state.foreign_wake, None))
+    }
+}
+
+impl<C> State<C> {
+    fn quiet(&self) -> bool {
+        self.admitted.is_none() && self.owed == 0 && (self.held || self.queue.is_empty())
+    }
+
+    /// Returns whether nothing that the hub sees can be the cause of a wake.
+    fn is_still(&self) -> bool {
+        self.quiet() && !self.held && !self.acting && self.outside == 0
+    }
+
+    /// Lets `task` in and returns the waker that tells the runtime. A task that the runtime has not polled yet needs
+    /// none: its first poll is under way.
+    fn admit(&mut self, task: TaskIndex) -> Option<Waker> {
+        self.admitted = Some(task);
+        let slot = &mut self.tasks[task];
+        slot.phase = Phase::Admitted;
+        slot.waker.clone()
+    }
+
+    fn enqueue(&mut self, task: TaskIndex) -> Option<Waker> {
+        let slot = &mut self.tasks[task];
+        if !slot.woken && slot.phase != Phase::Done {
+            slot.woken = true;
+            self.queue.push_back(task);
+        }
+        self.advance()
+    }
+
+    /// Lets in the next woken task, or tells the conductor that there is quiescence.
+    fn advance(&mut self) -> Option<Waker> {
+        if self.admitted.is_none()
+            && !self.held
+            && let Some(task) = self.queue.pop_front()
+        {
+            self.tasks[task].woken = false;
+            return self.admit(task);
+        }
+        if self.quiet() { self.conductor.take() } else { None }
+    }
+
+    /// Ends `task` and returns the runtime's waker, which may be the last share of the task and so must be dropped when
+    /// the state is no longer locked.
+    fn end(&mut self, task: TaskIndex) -> Option<Waker> {
+        let slot = &mut self.tasks[task];
+        slot.phase = Phase::Done;
+        slot.command = None;
+        self.owed -= usize::from(std::mem::take(&mut slot.promised)) + usize::from(std::mem::take(&mut slot.ending));
+        if std::mem::take(&mut slot.woken) {
+            self.queue.retain(|&woken| woken != task);
+        }
+        self.tasks[task].waker.take()
+    }
+
+    /// Turns `task` and all woken tasks away: the polls of this step have reached their maximum.
+    fn give_up(&mut self, task: TaskIndex) -> Option<Waker> {
+        self.livelock = true;
+        self.admitted = None;
+        self.tasks[task].phase = Phase::Parked;
+        for task in self.queue.drain(..) {
+            self.tasks[task].woken = false;
+        }
+        self.advance()
+    }
+}

@@ -1,0 +1,442 @@
+//! The text of a transcript: a line per step, then the end state and the probes.
+
+use std::fmt::Write as _;
+
+use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
+use crate::object::Message;
+use crate::quiescence::TaskIndex;
+use crate::runtime::Ending;
+use crate::scenario::name::TaskName;
+use crate::transcript::replay::Replay;
+use crate::transcript::{At, Event, Fault, Hang, Reason, Record, Role, Transcript, Trial, What};
+
+/// The column at which what happened begins, counted from 0.
+pub const RESULT_COLUMN: usize = 23;
+
+/// What one step came to, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepText {
+    /// The step, as the scenario prints it.
+    pub step: String,
+    /// What came of it, and then what followed elsewhere. Joined by `; ` in the text.
+    pub parts: Vec<String>,
+    /// Errors, panics and `{:?}` texts, verbatim, one a line.
+    pub messages: Vec<String>,
+}
+
+impl Transcript {
+    /// Returns what every step came to, each member of a crowd on its own, as far as the script came.
+    pub fn steps(&self) -> Vec<StepText> {
+        let words = Words { program: &self.program };
+        let mut steps = Vec::with_capacity(self.program.steps.len());
+        for line in &self.program.lines {
+            let events: Vec<&Event> = self
+                .script()
+                .filter(|event| matches!(event.at, At::Step(step) if line.contains(&step)))
+                .collect();
+            let hung_at = hung_at(&self.record);
+            for step in line.clone() {
+                let text = words.step(step, &events, hung_at == Some(step));
+                if !text.parts.is_empty() {
+                    steps.push(text);
+                }
+            }
+        }
+        steps
+    }
+
+    /// Returns the lines of the text, without the verdict.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for step in fold(&self.steps()) {
+            push(&mut lines, &step.step, &step.parts.join("; "));
+            lines.extend(step.messages.iter().map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
+        }
+        push(&mut lines, "end", &self.end().join("; "));
+        if self.record.fault.is_none() {
+            push(&mut lines, "probe", &self.trials(&self.record.probe));
+            push(&mut lines, "rest", &self.trials(&self.record.rest));
+        }
+        lines
+    }
+
+    /// Returns who holds, keeps and waits for what after the script, task by task.
+    fn end(&self) -> Vec<String> {
+        let mut replay = Replay::default();
+        for event in self.script() {
+            replay.apply(event);
+        }
+        let program = &self.program;
+        let mut cells = Vec::new();
+        for (task, name) in program.tasks.iter().enumerate() {
+            let mut say = |text: String| cells.push(vec![Cell::task(*name), Cell::text(text)]);
+            for guard in replay.guards.iter().filter(|guard| guard.task == task) {
+                let verb = if guard.forgotten { "forgot" } else { "holds" };
+                say(format!(" {verb} {}", program.objects()[guard.object].name));
+            }
+            for kept in replay.kept.iter().filter(|kept| kept.task == task) {
+                say(format!(" keeps {}", program.futures[kept.future]));
+            }
+            for wait in replay.waits.iter().filter(|wait| wait.task == task) {
+                say(format!(" waits for {}", program.objects()[wait.object].name));
+            }
+        }
+        let texts: Vec<String> = fold_rows(cells).iter().map(|row| print(row)).collect();
+        if texts.is_empty() { vec!["all free".to_owned()] } else { texts }
+    }
+
+    fn trials(&self, trials: &[Trial]) -> String {
+        let say = |(object, trial): (usize, &Trial)| {
+            let word = match trial {
+                Trial::Free => "free",
+                Trial::Refused => "refused",
+                Trial::Panicked => "panicked",
+                Trial::Gone => "gone",
+            };
+            format!("{} {word}", self.program.objects()[object].name)
+        };
+        trials.iter().enumerate().map(say).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn push(lines: &mut Vec<String>, left: &str, right: &str) {
+    let mut line = String::with_capacity(RESULT_COLUMN + right.len());
+    // Two spaces at least, so that left and right never run into each other.
+    let width = RESULT_COLUMN - 2;
+    write!(line, "{left:width$}  {right}").expect("writing to a string cannot fail");
+    lines.push(line.trim_end().to_owned());
+}
+
+fn hung_at(record: &Record) -> Option<StepIndex> {
+    match &record.fault {
+        Some(Fault::Hung { step, .. } | Fault::Crashed { step, .. }) => *step,
+        Some(Fault::Livelock) | None => None,
+    }
+}
+
+/// Puts events into words.
+struct Words<'a> {
+    program: &'a Program,
+}
+
+impl Words<'_> {
+    fn step(&self, step: StepIndex, line: &[&Event], broke_off: bool) -> StepText {
+        let program_step = &self.program.steps[step];
+        let own: Vec<&Event> = line.iter().copied().filter(|event| event.at == At::Step(step)).collect();
+        let mut text = StepText { step: program_step.text.clone(), parts: Vec::new(), messages: Vec::new() };
+        if let Some(result) = own.iter().find(|event| event.role == Role::Result) {
+            text.parts.push(self.what(&result.what));
+            text.messages.extend(messages(&result.what));
+        } else if broke_off {
+            text.parts.push("does not come back".to_owned());
+        }
+        for event in own.iter().filter(|event| event.role != Role::Result) {
+            let Some(task) = event.task else { continue };
+            if event.what == What::Woken {
+                continue;
+            }
+            let is_repeated = matches!(event.what, What::Aborted { .. })
+                && own.iter().any(|other| other.role == Role::Result && is_abort_of(other, task));
+            if is_repeated {
+                continue;
+            }
+            let name = self.program.tasks[task];
+            let owner = if event.role == Role::Waker { format!("{name}'s waker") } else { name.to_string() };
+            text.parts.push(format!("{owner} {}", self.effect(program_step.task, task, step, &event.what)));
+            text.messages.extend(messages(&event.what));
+        }
+        text.parts.extend(self.wakes(step, line));
+        text
+    }
+
+    /// Returns the wakes of a step: those that came to nothing, or all with their count where the scenario asks for it.
+    fn wakes(&self, step: StepIndex, line: &[&Event]) -> Vec<String> {
+        let mut woken: Vec<(TaskIndex, usize)> = Vec::new();
+        for (place, event) in line.iter().enumerate() {
+            let (At::Step(at), Some(task), What::Woken) = (event.at, event.task, &event.what) else { continue };
+            let came_to_something = line[place..].iter().any(|later| later.task == Some(task) && answers(later));
+            if at != step || (came_to_something && !self.program.scenario.show_wakes) {
+                continue;
+            }
+            match woken.iter_mut().find(|(known, _)| *known == task) {
+                Some((_, count)) => *count += 1,
+                None => woken.push((task, 1)),
+            }
+        }
+        let say = |(task, count): (TaskIndex, usize)| match count {
+            1 => format!("woke {}", self.program.tasks[task]),
+            _ => format!("woke {} {count} times", self.program.tasks[task]),
+        };
+        woken.into_iter().map(say).collect()
+    }
+
+    fn object(&self, object: ObjectIndex) -> String {
+        self.program.objects()[object].name.to_string()
+    }
+
+    fn future(&self, future: NameIndex) -> String {
+        self.program.futures[future].to_string()
+    }
+
+    /// Returns what came of a step, in words.
+    fn what(&self, what: &What) -> String {
+        match what {
+            What::Acquired { .. } => "acquired".to_owned(),
+            What::Waits { .. } => "waits".to_owned(),
+            What::Pending { .. } => "pending".to_owned(),
+            What::Refused { .. } => "refused".to_owned(),
+            What::Answered { locked: true, .. } => "yes".to_owned(),
+            What::Answered { locked: false, .. } => "no".to_owned(),
+            What::Printed { .. } => "printed".to_owned(),
+            What::Unsupported => "unsupported".to_owned(),
+            What::Released { .. } => "released".to_owned(),
+            What::Forgotten { .. } => "forgotten".to_owned(),
+            What::SentGuard { received: true, .. } | What::SentFuture { received: true, .. } => "sent".to_owned(),
+            What::SentGuard { to, .. } | What::SentFuture { to, .. } => {
+                format!("dropped: {} is gone", self.program.tasks[*to])
+            }
+            What::Prepared { .. } => "prepared".to_owned(),
+            What::DroppedFuture { .. } => "dropped".to_owned(),
+            What::Cancelled { .. } => "cancelled".to_owned(),
+            What::Panicked { .. } => "panicked".to_owned(),
+            What::Returned => "returned".to_owned(),
+            What::Yielded => "yielded".to_owned(),
+            What::Entered => "entered".to_owned(),
+            What::Left => "left".to_owned(),
+            What::Armed => "armed".to_owned(),
+            What::Spent => "spent".to_owned(),
+            What::Held => "held".to_owned(),
+            What::Woken => "woken".to_owned(),
+            What::Aborted { ending: None | Some(Ending::Aborted(_)) } => "aborted".to_owned(),
+            What::Detached => "detached".to_owned(),
+            What::HandleDropped | What::ObjectDropped => "dropped".to_owned(),
+            What::Aborted { ending: Some(ending) } | What::Joined { ending } => match ending {
+                Ending::Returned => "finished".to_owned(),
+                Ending::Aborted(_) => "aborted".to_owned(),
+                Ending::Panicked(_) => "panicked".to_owned(),
+            },
+            What::NotRun { reason } => format!("not run: {}", self.reason(*reason)),
+        }
+    }
+
+    /// Returns what followed for `task` from a step, in words.
+    fn effect(&self, actor: Option<TaskIndex>, task: TaskIndex, step: StepIndex, what: &What) -> String {
+        let text = self.what(what);
+        let subject = match what {
+            What::Acquired { object, .. } | What::Refused { object, .. } if self.names_object(step, *object) => None,
+            What::Acquired { object, .. } | What::Refused { object, .. } => Some(self.object(*object)),
+            What::Released { object } => Some(self.object(*object)),
+            What::DroppedFuture { future, .. } => Some(self.future(*future)),
+            _ => None,
+        };
+        let _ = (actor, task);
+        match subject {
+            Some(subject) => format!("{text} {subject}"),
+            None => text,
+        }
+    }
+
+    /// Returns whether it is clear which object an effect of `step` speaks of: there is only one, or the step names it.
+    fn names_object(&self, step: StepIndex, object: ObjectIndex) -> bool {
+        use crate::driver::program::{Deed, TaskDeed};
+        self.program.objects().len() == 1
+            || matches!(self.program.steps[step].what,
+                Deed::Task(TaskDeed::Release { object: named }
+                    | TaskDeed::Forget { object: named }
+                    | TaskDeed::Ask { object: named, .. }) if named == object)
+    }
+
+    fn reason(&self, reason: Reason) -> String {
+        match reason {
+            Reason::Waits => "it waits".to_owned(),
+            Reason::Gone => "it is gone".to_owned(),
+            Reason::HoldsNoGuard { object } => format!("it holds no guard of {}", self.object(object)),
+            Reason::KeepsNoFuture { future } => format!("it keeps no future {}", self.future(future)),
+            Reason::FutureExists { future } => format!("it keeps a future {} already", self.future(future)),
+            Reason::NotInScope { scope } => format!("{} is not its innermost scope", self.program.scopes[scope]),
+            Reason::ObjectGone { object } => format!("{} is gone", self.object(object)),
+            Reason::DoesNotWait => "it does not wait".to_owned(),
+            Reason::BlocksThread => "it blocks a thread".to_owned(),
+            Reason::HandleGone => "its handle is gone".to_owned(),
+            Reason::StillRuns => "it has not ended".to_owned(),
+        }
+    }
+}
+
+fn is_abort_of(event: &Event, task: TaskIndex) -> bool {
+    event.task == Some(task) && matches!(event.what, What::Aborted { .. })
+}
+
+/// Returns whether an event shows that its task was polled and got an answer.
+fn answers(event: &Event) -> bool {
+    event.role != Role::Waker
+        && matches!(event.what, What::Acquired { .. } | What::Refused { .. } | What::Panicked { .. })
+}
+
+/// Returns the verbatim texts of an event, one a line.
+fn messages(what: &What) -> Vec<String> {
+    let message = match what {
+        What::Refused { message, .. } | What::Panicked { message, .. } => message,
+        What::Aborted { ending: Some(Ending::Aborted(message) | Ending::Panicked(message)) }
+        | What::Joined { ending: Ending::Aborted(message) | Ending::Panicked(message) } => message,
+        What::Printed { text, .. } => return verbatim(text),
+        _ => return Vec::new(),
+    };
+    let Message { display, debug } = message;
+    display.iter().chain(debug).flat_map(|text| verbatim(text)).collect()
+}
+
+/// Returns the lines of a text of a library, with the numbers of its tasks taken out: they vary from run to run.
+fn verbatim(text: &str) -> Vec<String> {
+    let text = without_number(&without_number(text, "task "), "Id(");
+    text.lines().map(str::to_owned).collect()
+}
+
+fn without_number(text: &str, before: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find(before) {
+        let (head, tail) = rest.split_at(place + before.len());
+        let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+        out.push_str(head);
+        if digits > 0 {
+            out.push('N');
+        }
+        rest = &tail[digits..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A piece of a line: a task's name, which a fold may turn into a range, or text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Cell {
+    Tasks { letter: char, first: Option<u32>, last: Option<u32> },
+    Text(String),
+}
+
+impl Cell {
+    fn task(name: TaskName) -> Self {
+        Cell::Tasks { letter: name.letter(), first: name.number(), last: name.number() }
+    }
+
+    fn text(text: impl Into<String>) -> Self {
+        Cell::Text(text.into())
+    }
+
+    /// Splits a text at the names of tasks with numbers.
+    fn split(text: &str) -> Vec<Self> {
+        let mut cells = Vec::new();
+        for (place, word) in text.split(' ').enumerate() {
+            let space = if place == 0 { "" } else { " " };
+            let (name, tail) = match word.find([';', ',', '\'']) {
+                Some(end) => word.split_at(end),
+                None => (word, ""),
+            };
+            match name.parse::<TaskName>() {
+                Ok(name) if name.number().is_some() => {
+                    cells.extend([Cell::text(space), Cell::task(name), Cell::text(tail)]);
+                }
+                _ => cells.push(Cell::text(format!("{space}{word}"))),
+            }
+        }
+        cells
+    }
+
+    /// Returns this piece with `next` folded into it: the same text, the same task, or the task that follows.
+    fn join(&self, next: &Self) -> Option<Self> {
+        match (self, next) {
+            (
+                Cell::Tasks { letter, first: Some(first), last: Some(last) },
+                Cell::Tasks { letter: other, first: Some(next), .. },
+            ) if letter == other => {
+                let grown = Cell::Tasks { letter: *letter, first: Some(*first), last: Some(*next) };
+                if next == last && first == last {
+                    Some(self.clone())
+                } else {
+                    (*next == last + 1).then_some(grown)
+                }
+            }
+            (own, next) => (own == next).then(|| own.clone()),
+        }
+    }
+}
+
+fn print(cells: &[Cell]) -> String {
+    let mut text = String::new();
+    for cell in cells {
+        match cell {
+            Cell::Text(part) => text.push_str(part),
+            Cell::Tasks { letter, first: None, .. } => text.push(*letter),
+            Cell::Tasks { letter, first: Some(first), last } if *last == Some(*first) => {
+                text.push_str(&format!("{letter}{first}"));
+            }
+            Cell::Tasks { letter, first: Some(first), last } => {
+                text.push_str(&format!("{letter}[{first}..{}]", last.unwrap_or(*first)));
+            }
+        }
+    }
+    text
+}
+
+/// A row of pieces and how many rows were folded into it.
+struct Folded {
+    cells: Vec<Cell>,
+    /// For each piece, whether the second row moved it on: then every further row must.
+    moves: Option<Vec<bool>>,
+}
+
+/// Folds neighbours that are equal but for tasks whose numbers follow each other.
+fn fold_rows(rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+    let mut folded: Vec<Folded> = Vec::new();
+    for row in rows {
+        if let Some(last) = folded.last_mut()
+            && let Some(cells) = join_rows(&last.cells, &row)
+        {
+            let moves: Vec<bool> = cells.iter().zip(&last.cells).map(|(new, old)| new != old).collect();
+            let agrees = last.moves.as_ref().is_none_or(|known| *known == moves);
+            if agrees && moves.contains(&true) {
+                last.cells = cells;
+                last.moves = Some(moves);
+                continue;
+            }
+        }
+        folded.push(Folded { cells: row, moves: None });
+    }
+    folded.into_iter().map(|folded| folded.cells).collect()
+}
+
+fn join_rows(row: &[Cell], next: &[Cell]) -> Option<Vec<Cell>> {
+    (row.len() == next.len()).then(|| row.iter().zip(next).map(|(own, next)| own.join(next)).collect())?
+}
+
+/// Folds the lines of a crowd whose members fared alike.
+fn fold(steps: &[StepText]) -> Vec<StepText> {
+    const BREAK: &str = "\n";
+    let rows = steps.iter().map(|step| {
+        let mut cells = Cell::split(&step.step);
+        cells.push(Cell::text(BREAK));
+        cells.extend(Cell::split(&step.parts.join("; ")));
+        cells.push(Cell::text(BREAK));
+        cells.push(Cell::text(step.messages.join(BREAK)));
+        cells
+    });
+    let unfold = |cells: Vec<Cell>| {
+        let text = print(&cells);
+        let mut lines = text.split(BREAK).map(str::to_owned);
+        StepText {
+            step: lines.next().unwrap_or_default(),
+            parts: lines.next().into_iter().collect(),
+            messages: lines.filter(|line| !line.is_empty()).collect(),
+        }
+    };
+    fold_rows(rows.collect()).into_iter().map(unfold).collect()
+}
+
+/// Returns what a hung thread does, in a word.
+pub fn hang_word(hang: Hang) -> &'static str {
+    match hang {
+        Hang::Blocked => "blocked",
+        Hang::Spinning => "spinning",
+    }
+}

@@ -1,0 +1,181 @@
+//! Who holds, keeps and waits for what, event by event: bookkeeping of what a transcript says, with no judgement.
+
+use crate::driver::program::{NameIndex, ObjectIndex};
+use crate::quiescence::TaskIndex;
+use crate::transcript::{Event, Role, What};
+
+/// Who holds, keeps and waits for what, after the events that were applied.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replay {
+    /// The guards that exist, in the order of their grants.
+    pub guards: Vec<Guard>,
+    /// The operations that tasks wait for, in the order in which the waits began.
+    pub waits: Vec<Wait>,
+    /// The futures that tasks keep and do not wait for.
+    pub kept: Vec<Kept>,
+    /// The tasks that have ended.
+    pub ended: Vec<TaskIndex>,
+    clock: usize,
+}
+
+/// A guard that exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Whose it is.
+    pub task: TaskIndex,
+    /// What it guards.
+    pub object: ObjectIndex,
+    /// Whether it was leaked, so that nobody can release it.
+    pub forgotten: bool,
+}
+
+/// An operation that a task waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Who waits.
+    pub task: TaskIndex,
+    /// For what.
+    pub object: ObjectIndex,
+    /// The future, if it has a name.
+    pub future: Option<NameIndex>,
+    /// When the operation was first polled, as a count of events.
+    pub since: usize,
+    /// How many grants of the object went to operations that began later.
+    pub overtaken: usize,
+}
+
+/// A future that a task keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Whose it is.
+    pub task: TaskIndex,
+    /// Its name.
+    pub future: NameIndex,
+    /// What it is to acquire.
+    pub object: ObjectIndex,
+    /// When it was first polled, if it was.
+    pub since: Option<usize>,
+    /// Whether its task was woken since it was polled last: the object may have been offered to it.
+    pub woken: bool,
+}
+
+impl Replay {
+    /// Applies one event.
+    pub fn apply(&mut self, event: &Event) {
+        self.clock += 1;
+        let Some(task) = event.task else {
+            return;
+        };
+        match &event.what {
+            What::Acquired { object, future } => self.grant(task, *object, *future, event.role),
+            What::Waits { object, future, .. } => self.wait(task, *object, *future),
+            What::Pending { object, future } => self.pend(task, *object, *future),
+            What::Prepared { object, future } => {
+                self.kept.push(Kept { task, future: *future, object: *object, since: None, woken: false });
+            }
+            What::Refused { object, future, .. } if event.role != Role::Waker => {
+                self.end_operation(task, *object, *future);
+            }
+            What::Released { object } => self.remove_guard(task, *object),
+            What::Forgotten { object } => {
+                if let Some(guard) = self.find_guard(task, *object) {
+                    guard.forgotten = true;
+                }
+            }
+            What::SentGuard { object, received: false, .. } => self.remove_guard(task, *object),
+            What::SentGuard { object, to, .. } => {
+                if let Some(guard) = self.find_guard(task, *object) {
+                    guard.task = *to;
+                }
+            }
+            What::SentFuture { future, received: false, .. } | What::DroppedFuture { future, .. } => {
+                self.kept.retain(|kept| (kept.task, kept.future) != (task, *future));
+            }
+            What::SentFuture { future, to, .. } => {
+                for kept in self.kept.iter_mut().filter(|kept| (kept.task, kept.future) == (task, *future)) {
+                    kept.task = *to;
+                }
+            }
+            What::Cancelled { object, kept } => self.cancel(task, *object, *kept),
+            What::Woken => {
+                for kept in self.kept.iter_mut().filter(|kept| kept.task == task && kept.since.is_some()) {
+                    kept.woken = true;
+                }
+            }
+            What::Panicked { .. } if event.role == Role::Waker => {}
+            What::Panicked { .. } | What::Returned | What::Aborted { .. } => {
+                self.waits.retain(|wait| wait.task != task);
+                if !self.ended.contains(&task) {
+                    self.ended.push(task);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the holders of an object, leaked guards included.
+    pub fn holders(&self, object: ObjectIndex) -> impl Iterator<Item = &Guard> {
+        self.guards.iter().filter(move |guard| guard.object == object)
+    }
+
+    /// Returns whether nobody holds an object.
+    pub fn is_free(&self, object: ObjectIndex) -> bool {
+        self.holders(object).next().is_none()
+    }
+
+    /// Returns when an operation was first polled, if it has been.
+    pub(crate) fn since(&self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) -> Option<usize> {
+        let waits = self.waits.iter().filter(|wait| (wait.task, wait.object, wait.future) == (task, object, future));
+        let kept = self.kept.iter().filter(|kept| (kept.task, Some(kept.future)) == (task, future));
+        waits.map(|wait| Some(wait.since)).chain(kept.map(|kept| kept.since)).next().flatten()
+    }
+
+    fn grant(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, role: Role) {
+        let since = self.since(task, object, future).unwrap_or(self.clock);
+        for wait in self.waits.iter_mut().filter(|wait| wait.object == object && wait.since < since) {
+            wait.overtaken += 1;
+        }
+        if role != Role::Waker || self.since(task, object, future).is_some() {
+            self.end_operation(task, object, future);
+        }
+        self.guards.push(Guard { task, object, forgotten: false });
+    }
+
+    fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) {
+        let since = self.since(task, object, future).unwrap_or(self.clock);
+        self.end_operation(task, object, future);
+        self.waits.push(Wait { task, object, future, since, overtaken: 0 });
+    }
+
+    fn pend(&mut self, task: TaskIndex, object: ObjectIndex, future: NameIndex) {
+        let since = self.since(task, object, Some(future)).or(Some(self.clock));
+        self.end_operation(task, object, Some(future));
+        self.kept.push(Kept { task, future, object, since, woken: false });
+    }
+
+    fn cancel(&mut self, task: TaskIndex, object: Option<ObjectIndex>, kept: Option<NameIndex>) {
+        let since = self.waits.iter().find(|wait| wait.task == task).map(|wait| wait.since);
+        self.waits.retain(|wait| wait.task != task);
+        if let (Some(object), Some(future)) = (object, kept) {
+            self.kept.push(Kept { task, future, object, since, woken: false });
+        }
+    }
+
+    /// Removes an operation that has replied, or that changes its kind.
+    fn end_operation(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) {
+        self.waits.retain(|wait| (wait.task, wait.object, wait.future) != (task, object, future));
+        self.kept.retain(|kept| (kept.task, Some(kept.future)) != (task, future));
+    }
+
+    fn find_guard(&mut self, task: TaskIndex, object: ObjectIndex) -> Option<&mut Guard> {
+        let is_it = |guard: &&mut Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
+        self.guards.iter_mut().rev().find(is_it)
+    }
+
+    fn remove_guard(&mut self, task: TaskIndex, object: ObjectIndex) {
+        let is_it = |guard: &Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
+        if let Some(place) = self.guards.iter().rposition(is_it) {
+            self.guards.remove(place);
+        }
+    }
+}
