@@ -59,6 +59,9 @@ pub enum Request {
 }
 
 impl Request {
+    /// Every request.
+    pub const ALL: [Request; 4] = [Request::Acquire, Request::TryAcquire, Request::IsLocked, Request::Debug];
+
     /// Returns the verb of a step that makes this request.
     pub fn as_str(self) -> &'static str {
         match self {

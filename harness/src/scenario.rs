@@ -2,7 +2,11 @@
 //!
 //! A scenario knows no backend, no expectation beyond its `accept` lines, and no clock but the one it names.
 
+pub mod diagnostic;
 pub mod name;
+pub mod parse;
+pub mod print;
+pub mod vocabulary;
 
 use serde::{Deserialize, Serialize};
 
@@ -313,6 +317,56 @@ pub struct Condition {
     pub step: Step,
     /// One of the parts of its transcript line that are set apart by `;`.
     pub gives: String,
+}
+
+impl Step {
+    /// Returns whose step it is or to whom it is done, unless it concerns an object or all.
+    pub fn who(&self) -> Option<Who> {
+        match self {
+            Step::Task { who, .. } => Some(*who),
+            Step::Conductor(conduct) => conduct.who(),
+        }
+    }
+
+    /// Returns the same step for `who` instead; a step that concerns no task stays as it is.
+    pub fn for_who(&self, who: Who) -> Step {
+        match self {
+            Step::Task { action, .. } => Step::Task { who, action: action.clone() },
+            Step::Conductor(conduct) => Step::Conductor(conduct.for_who(who)),
+        }
+    }
+
+    /// Returns the step of each member of its crowd, in turn; without a crowd, the step itself.
+    pub fn members(&self) -> impl Iterator<Item = Step> {
+        let crowd = self.who().map(|who| who.members().map(|task| self.for_who(task.into())));
+        let alone = self.who().is_none().then(|| self.clone());
+        crowd.into_iter().flatten().chain(alone)
+    }
+}
+
+impl Conduct {
+    /// Returns to whom it is done, unless it concerns an object or all.
+    pub fn who(&self) -> Option<Who> {
+        match self {
+            Conduct::Cancel(who)
+            | Conduct::Abort(who)
+            | Conduct::Detach(who)
+            | Conduct::DropHandle(who)
+            | Conduct::Join(who) => Some(*who),
+            Conduct::DropObject(_) | Conduct::Hold(_) => None,
+        }
+    }
+
+    fn for_who(&self, who: Who) -> Conduct {
+        match self {
+            Conduct::Cancel(_) => Conduct::Cancel(who),
+            Conduct::Abort(_) => Conduct::Abort(who),
+            Conduct::Detach(_) => Conduct::Detach(who),
+            Conduct::DropHandle(_) => Conduct::DropHandle(who),
+            Conduct::Join(_) => Conduct::Join(who),
+            Conduct::DropObject(_) | Conduct::Hold(_) => self.clone(),
+        }
+    }
 }
 
 impl Scenario {

@@ -106,6 +106,16 @@ impl Who {
     }
 }
 
+impl Who {
+    /// Returns how many members there are.
+    pub fn count(self) -> usize {
+        match self {
+            Who::Task(_) => 1,
+            Who::Crowd { first, last, .. } => (u64::from(last) + 1).saturating_sub(first.into()) as usize,
+        }
+    }
+}
+
 impl From<TaskName> for Who {
     fn from(task: TaskName) -> Self {
         Who::Task(task)

@@ -1,0 +1,5 @@
+//! The scenario language: what is read, what is printed, and what is said of a text that is in error.
+
+mod robustness;
+mod round_trip;
+mod strategy;
