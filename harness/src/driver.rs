@@ -73,8 +73,17 @@ pub enum DriveError {
 /// Makes a live object of a primitive, or `None` where the library has no such primitive.
 pub type MakeObject = fn(Primitive) -> Option<Arc<dyn Object>>;
 
-/// Hears of every event as soon as its step is over, so that what was seen before a crash is kept.
-pub type Listener = Arc<dyn Fn(&crate::transcript::Event) + Send + Sync>;
+/// Hears of every step and event at once, so that what was seen before a hang or a crash is kept.
+pub type Listener = Arc<dyn Fn(Heard<'_>) + Send + Sync>;
+
+/// What a [`Listener`] hears.
+#[derive(Clone, Copy, Debug)]
+pub enum Heard<'a> {
+    /// A step begins.
+    Step(program::StepIndex),
+    /// Something happened.
+    Event(&'a crate::transcript::Event),
+}
 
 /// Runs `program` `runs` times on `runtime` with objects made by `make`, and gives each transcript to `receive`.
 ///

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
-use super::Listener;
+use super::{Heard, Listener};
 use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use super::task::Belonging;
 use super::thread::Watch;
@@ -96,6 +96,9 @@ impl Run {
             At::Rest => REST,
         };
         self.at.store(value, Ordering::Relaxed);
+        if let (At::Step(step), Some(listener)) = (at, &self.listener) {
+            listener(Heard::Step(step));
+        }
     }
 
     pub(super) fn at(&self) -> At {
@@ -116,7 +119,7 @@ impl Run {
         }
         let event = Event { at, task: task.into(), role, what };
         if let Some(listener) = &self.listener {
-            listener(&event);
+            listener(Heard::Event(&event));
         }
         lock(&self.events).push(event);
     }

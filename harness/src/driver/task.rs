@@ -185,7 +185,7 @@ impl<R> Task<R> {
 impl<R: Runtime> Task<R> {
     fn obey(&mut self, admission: Admission<Command>) -> Flow {
         self.take_gains();
-        let mut unwinding = Unwinding(&mut self.hands);
+        let unwinding = Unwinding(&mut self.hands);
         let hands = &mut *unwinding.0;
         hands.belongings.extend(hands.run.receive(hands.index));
         let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: &mut self.acting };

@@ -8,7 +8,7 @@ use crate::quiescence::TaskIndex;
 use crate::runtime::Ending;
 use crate::scenario::name::TaskName;
 use crate::transcript::replay::Replay;
-use crate::transcript::{At, Event, Fault, Hang, Reason, Record, Role, Transcript, Trial, What};
+use crate::transcript::{At, Event, Fault, Reason, Record, Role, Transcript, Trial, What};
 
 /// The column at which what happened begins, counted from 0.
 pub const RESULT_COLUMN: usize = 23;
@@ -127,7 +127,8 @@ impl Words<'_> {
         if let Some(result) = own.iter().find(|event| event.role == Role::Result) {
             text.parts.push(self.what(&result.what));
             text.messages.extend(messages(&result.what));
-        } else if broke_off {
+        }
+        if broke_off {
             text.parts.push("does not come back".to_owned());
         }
         for event in own.iter().filter(|event| event.role != Role::Result) {
@@ -433,10 +434,3 @@ fn fold(steps: &[StepText]) -> Vec<StepText> {
     fold_rows(rows.collect()).into_iter().map(unfold).collect()
 }
 
-/// Returns what a hung thread does, in a word.
-pub fn hang_word(hang: Hang) -> &'static str {
-    match hang {
-        Hang::Blocked => "blocked",
-        Hang::Spinning => "spinning",
-    }
-}

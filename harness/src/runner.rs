@@ -1,0 +1,154 @@
+//! Runs scenarios on backends: twice, with the conductor in a task and in `block_on`, in a process of its own where the
+//! scenario can block a thread, and as often as asked.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::backend::Backend;
+use crate::driver::program::Program;
+use crate::driver::{DriveError, Seat};
+use crate::isolation::{IsolationError, WorkerCommand, drive_isolated};
+use crate::outcome::Outcome;
+use crate::transcript::{Record, Transcript};
+
+/// How to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How often each cell runs with the conductor in each seat, at least 1.
+    pub runs: usize,
+    /// How to start a worker for the scenarios that need one.
+    pub worker: WorkerCommand,
+    /// Whether every scenario runs in a worker.
+    pub isolate: bool,
+}
+
+/// What one backend did with one scenario.
+#[derive(Debug)]
+pub struct Cell {
+    /// The scenario.
+    pub program: Arc<Program>,
+    /// The id of the backend.
+    pub backend: String,
+    /// The outcome, or why there is none.
+    pub outcome: Result<Outcome, CellError>,
+}
+
+/// A cell without an outcome: the environment's fault or the harness's own, never the lock's.
+#[derive(Debug, thiserror::Error)]
+pub enum CellError {
+    /// The driver could not run it.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The worker could not run it.
+    #[error(transparent)]
+    Isolation(#[from] IsolationError),
+    /// Two runs differ, so neither is the outcome.
+    #[error("two runs of one cell differ: {}", .0.iter().map(|variant| format!("{} of {}", variant.count, variant.seat)).collect::<Vec<_>>().join(", "))]
+    Varies(Vec<Variant>),
+}
+
+/// One of the different outcomes of a cell.
+#[derive(Clone, Debug)]
+pub struct Variant {
+    /// What came out.
+    pub outcome: Outcome,
+    /// How often.
+    pub count: usize,
+    /// Where the conductor sat when it came out first.
+    pub seat: &'static str,
+}
+
+/// Runs one scenario on one backend.
+///
+/// # Errors
+///
+/// [`CellError`], if a run has no outcome or two runs differ.
+pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
+    let mut variants: Vec<(Transcript, usize, &'static str)> = Vec::new();
+    for (seat, seat_name) in [(Seat::Spawned, "spawned"), (Seat::BlockOn, "block_on")] {
+        let mut receive = |transcript: Transcript| {
+            match variants.iter_mut().find(|(known, ..)| is_same(&known.record, &transcript.record)) {
+                Some((_, count, _)) => *count += 1,
+                None => variants.push((transcript, 1, seat_name)),
+            }
+        };
+        if options.isolate || program.scenario.needs_isolation() {
+            drive_isolated(&options.worker, backend.id(), program, seat, options.runs, &mut receive)?;
+        } else {
+            backend.drive(program, seat, options.runs, None, &mut receive)?;
+        }
+    }
+    let judged = variants.into_iter().map(|(transcript, count, seat)| (Outcome::of(transcript), count, seat));
+    let mut outcomes: Vec<Variant> = Vec::new();
+    for (outcome, count, seat) in judged {
+        match outcomes.iter_mut().find(|known| known.outcome.lines == outcome.lines) {
+            Some(known) => known.count += count,
+            None => outcomes.push(Variant { outcome, count, seat }),
+        }
+    }
+    match outcomes.len() {
+        1 => Ok(outcomes.remove(0).outcome),
+        _ => Err(CellError::Varies(outcomes)),
+    }
+}
+
+/// Compares two runs. Records are compared before they are put into words, because that is cheap; those that differ only
+/// in the numbers of a runtime's tasks become equal in words.
+fn is_same(one: &Record, other: &Record) -> bool {
+    one == other
+}
+
+/// Runs every scenario on every backend: one thread per runtime, and the scenarios that need a worker beside them.
+/// `progress` hears the number of cells that are done.
+pub fn run_all(
+    programs: &[Arc<Program>],
+    backends: &[Arc<dyn Backend>],
+    options: &Options,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Vec<Cell> {
+    let done = AtomicUsize::new(0);
+    let cells: Mutex<BTreeMap<(usize, usize), Cell>> = Mutex::default();
+    let run = |row: usize, column: usize| {
+        let (program, backend) = (&programs[row], &backends[column]);
+        let outcome = run_cell(&**backend, program, options);
+        let cell = Cell { program: Arc::clone(program), backend: backend.id().to_owned(), outcome };
+        cells.lock().unwrap_or_else(PoisonError::into_inner).insert((row, column), cell);
+        progress(done.fetch_add(1, Ordering::Relaxed) + 1);
+    };
+    let needs_worker = |row: usize| options.isolate || programs[row].scenario.needs_isolation();
+    let isolated: Vec<(usize, usize)> = (0..programs.len())
+        .filter(|&row| needs_worker(row))
+        .flat_map(|row| (0..backends.len()).map(move |column| (row, column)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for columns in columns_by_runtime(backends) {
+            let run = &run;
+            scope.spawn(move || {
+                for column in columns {
+                    (0..programs.len()).filter(|&row| !needs_worker(row)).for_each(|row| run(row, column));
+                }
+            });
+        }
+        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(isolated.len());
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(&(row, column)) = isolated.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    run(row, column);
+                }
+            });
+        }
+    });
+    cells.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
+}
+
+/// Groups the columns by their runtime: backends of one runtime share its threads, and run one after the other.
+fn columns_by_runtime(backends: &[Arc<dyn Backend>]) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (column, backend) in backends.iter().enumerate() {
+        let runtime = backend.id().split('+').next().unwrap_or_default();
+        groups.entry(runtime).or_default().push(column);
+    }
+    groups.into_values().collect()
+}

@@ -1,0 +1,201 @@
+//! Reads a suite from its folder: the scenarios by their place, the rules and the ledger.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::driver::program::{Program, ProgramError};
+use crate::ledger::{Ledger, LedgerError};
+use crate::scenario::Scenario;
+use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::name::{RuleId, ScenarioName};
+use crate::scenario::parse::parse_bytes;
+
+/// The ending of a scenario's file.
+pub const EXTENSION: &str = "scenario";
+
+/// What a folder of scenarios holds.
+#[derive(Clone, Debug, Default)]
+pub struct Suite {
+    /// The scenarios, by name.
+    pub programs: BTreeMap<ScenarioName, Arc<Program>>,
+    /// The rules, by id.
+    pub rules: BTreeMap<RuleId, Rule>,
+    /// The divergences and violations that are known and reviewed.
+    pub ledger: Ledger,
+}
+
+/// A numbered rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Its number, such as `CANCEL-3`.
+    pub id: RuleId,
+    /// How binding it is.
+    pub level: Level,
+    /// The rule in one line.
+    pub title: String,
+    /// The rule in a paragraph.
+    pub text: String,
+    /// Where it comes from.
+    pub sources: Vec<String>,
+}
+
+/// How binding a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Level {
+    /// Every lock owes it.
+    Must,
+    /// A lock that does otherwise says so and why.
+    Should,
+    /// A lock may do it; users must not rely on it.
+    May,
+}
+
+impl Level {
+    /// Returns the word that rules use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Must => "MUST",
+            Level::Should => "SHOULD",
+            Level::May => "MAY",
+        }
+    }
+}
+
+/// A suite that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    /// A file or folder cannot be read.
+    #[error("{}: {source}; name an existing folder with --suites, or an existing file", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A file's place gives no name.
+    #[error("{}: its place gives no name; put it at <theme>/<name>.scenario, without spaces", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A scenario has errors.
+    #[error("{}", rendered.trim_end())]
+    Scenario {
+        /// The file.
+        path: PathBuf,
+        /// The errors.
+        diagnostics: Vec<Diagnostic>,
+        /// The errors with their places in the source.
+        rendered: String,
+    },
+    /// A scenario cannot be made ready.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// `rules.toml` has an error.
+    #[error("{}: {source}", path.display())]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its place.
+        source: Box<toml::de::Error>,
+    },
+    /// `rules.toml` has a rule twice.
+    #[error("{}: rule {id} stands there twice; give one of them another number", path.display())]
+    RuleTwice {
+        /// The file.
+        path: PathBuf,
+        /// The rule.
+        id: RuleId,
+    },
+    /// `ledger.toml` has an error.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RulesFile {
+    #[serde(default)]
+    rule: Vec<Rule>,
+}
+
+impl Suite {
+    /// Reads the suite in the folder `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`SuiteError`], for the first file that cannot be read, with its place.
+    pub fn read(root: &Path) -> Result<Self, SuiteError> {
+        let mut suite =
+            Self { rules: read_rules(&root.join("rules.toml"))?, ledger: Ledger::read(&root.join("ledger.toml"))?, ..Self::default() };
+        for file in find_scenarios(root)? {
+            let place = file.strip_prefix(root).unwrap_or(&file).with_extension("");
+            let program = read_program(&file, &place)?;
+            suite.programs.insert(program.scenario.name.clone(), program);
+        }
+        Ok(suite)
+    }
+}
+
+/// Returns the files of scenarios below `root`, in order.
+///
+/// # Errors
+///
+/// [`SuiteError::Read`], if a folder cannot be read.
+pub fn find_scenarios(root: &Path) -> Result<Vec<PathBuf>, SuiteError> {
+    let mut files = Vec::new();
+    for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
+        let entry = entry.map_err(|error| SuiteError::Read {
+            path: error.path().unwrap_or(root).to_owned(),
+            source: error.into_io_error().unwrap_or_else(|| std::io::Error::other("the folders form a loop")),
+        })?;
+        if entry.file_type().is_file() && entry.path().extension().is_some_and(|extension| extension == EXTENSION) {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
+/// Reads one scenario from `file` and makes it ready to run. `place` gives it its name: the path below the suite without
+/// its ending, or the path itself for a file outside the suites.
+///
+/// # Errors
+///
+/// [`SuiteError`], if the file cannot be read or has errors.
+pub fn read_program(file: &Path, place: &Path) -> Result<Arc<Program>, SuiteError> {
+    let bytes = std::fs::read(file).map_err(|source| SuiteError::Read { path: file.to_owned(), source })?;
+    let scenario = parse_file(file, place, &bytes)?;
+    Ok(Arc::new(Program::new(Arc::new(scenario))?))
+}
+
+fn parse_file(file: &Path, place: &Path, bytes: &[u8]) -> Result<Scenario, SuiteError> {
+    let name = place.to_str().map(|place| place.replace(std::path::MAIN_SEPARATOR, "/"));
+    let name: ScenarioName =
+        name.and_then(|name| name.parse().ok()).ok_or_else(|| SuiteError::Name { path: file.to_owned() })?;
+    parse_bytes(name, bytes).map_err(|diagnostics| {
+        let text = String::from_utf8_lossy(bytes);
+        let path = file.display().to_string();
+        let rendered: Vec<String> =
+            diagnostics.iter().map(|diagnostic| diagnostic.render(&path, &text, false)).collect();
+        SuiteError::Scenario { path: file.to_owned(), diagnostics, rendered: rendered.join("\n") }
+    })
+}
+
+fn read_rules(path: &Path) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
+    let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
+    let file: RulesFile = toml::from_str(&text)
+        .map_err(|source| SuiteError::Rules { path: path.to_owned(), source: Box::new(source) })?;
+    let mut rules = BTreeMap::new();
+    for rule in file.rule {
+        let id = rule.id.clone();
+        if rules.insert(id.clone(), rule).is_some() {
+            return Err(SuiteError::RuleTwice { path: path.to_owned(), id });
+        }
+    }
+    Ok(rules)
+}
