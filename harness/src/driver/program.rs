@@ -277,6 +277,11 @@ impl Program {
 }
 
 impl Step {
+    /// Returns the steps that it stands for: one for each member of a crowd.
+    pub fn members(&self) -> Vec<Step> {
+        who(self).map_or_else(|| vec![self.clone()], |who| who.members().map(|member| self.of(member)).collect())
+    }
+
     /// Returns the same step, taken by or done to `task` alone.
     fn of(&self, task: TaskName) -> Step {
         let mut step = self.clone();
