@@ -5,6 +5,7 @@ use std::path::Path;
 use keyalike_harness::scenario::diagnostic::Diagnostic;
 use keyalike_harness::scenario::parse::{ERRORS_MAX, parse, parse_bytes, parse_step};
 use keyalike_harness::scenario::vocabulary;
+use rstest::rstest;
 
 use crate::round_trip::name;
 
@@ -31,11 +32,17 @@ fn rendered(stem: &str, bytes: &[u8]) -> String {
     diagnostics.iter().map(render).collect::<Vec<_>>().join("\n\n")
 }
 
-#[test]
-fn at_most_so_many_errors_are_told() {
-    let diagnostics = parse(name(), &"what\n".repeat(100)).expect_err("no line is a step");
+#[rstest]
+#[case::lines("", "what\n")]
+#[case::quotes("", "\"\n")]
+#[case::steps_of_a_line("", "what;")]
+#[case::missing_steps("", ";")]
+#[case::declarations("mutex m\n", "mutex m\n")]
+#[case::conditions("mutex m\nA yield\n", "accept hung if \"B yield\" gives \"x\" conforms\n")]
+fn at_most_so_many_errors_are_told(#[case] before: &str, #[case] part: &str) {
+    let diagnostics = parse(name(), &format!("{before}{}", part.repeat(100))).expect_err("every part is in error");
     assert_eq!(diagnostics.len(), ERRORS_MAX);
-    assert!(diagnostics.iter().map(|diagnostic| diagnostic.line).eq(1..=ERRORS_MAX));
+    assert!(diagnostics.is_sorted_by_key(Diagnostic::location));
 }
 
 #[test]
