@@ -96,7 +96,7 @@ pub fn grade(scenario: &Scenario, verdict: Verdict, steps: impl FnOnce() -> Vec<
     let steps = if candidates.iter().any(|accept| !accept.conditions.is_empty()) { steps() } else { Vec::new() };
     let applies = |accept: &&&Accept| {
         accept.conditions.iter().all(|condition| {
-            let texts: Vec<String> = condition.step.members().iter().map(ToString::to_string).collect();
+            let texts: Vec<String> = condition.step.members().map(|member| member.to_string()).collect();
             let is_given = |part: &String| gives(scenario, part, &condition.gives);
             steps.iter().any(|step| texts.contains(&step.step) && step.parts.iter().any(is_given))
         })
