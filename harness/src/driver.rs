@@ -83,8 +83,8 @@ pub type Listener = Arc<dyn Fn(Heard<'_>) + Send + Sync>;
 /// What a [`Listener`] hears.
 #[derive(Clone, Copy, Debug)]
 pub enum Heard<'a> {
-    /// A step begins.
-    Step(program::StepIndex),
+    /// A step or a probe begins.
+    Begun(crate::transcript::At),
     /// Something happened.
     Event(&'a crate::transcript::Event),
 }

@@ -8,8 +8,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::driver::Seat;
-use crate::driver::program::Program;
-use crate::transcript::{Event, Fault, Record, Transcript};
+use crate::driver::program::{ConductorDeed, Deed, Program, TaskDeed};
+use crate::transcript::{At, Event, Fault, Record, Role, Transcript};
 use crate::watchdog::{LOOK_MS, Watchdog};
 use crate::worker::{Answer, Job};
 
@@ -168,26 +168,35 @@ impl Worker {
     /// Waits for the next record. Returns it and whether the worker can go on.
     fn next_record(&mut self, program: &Program) -> Result<(Record, bool), IsolationError> {
         let mut events: Vec<Event> = Vec::new();
-        let mut step = None;
+        let mut at = None;
+        // A scripted pause sleeps as a hung thread does, and always ends.
+        let mut pauses = false;
         loop {
             match self.answers.next(LOOK_MS) {
                 Said::Line(line) => {
                     self.watchdog.heard();
                     match parse(program, &line)? {
-                        Answer::Step(begun) => step = Some(begun),
-                        Answer::Event(event) => events.push(event),
+                        Answer::Begun(begun) => {
+                            at = Some(begun);
+                            pauses = is_pause(program, begun);
+                        }
+                        Answer::Event(event) => {
+                            pauses &= event.role != Role::Result;
+                            events.push(event);
+                        }
                         Answer::Record(record) => return Ok((*record, true)),
                         Answer::Error(text) => return Err(IsolationError::Worker(text)),
                     }
                 }
                 Said::NoMore => {
                     let how = self.child.wait().map_or_else(|error| error.to_string(), say_status);
-                    let fault = Fault::Crashed { step, how };
+                    let fault = Fault::Crashed { at, how };
                     return Ok((Record { events, fault: Some(fault), ..Record::default() }, false));
                 }
+                Said::Nothing if pauses => {}
                 Said::Nothing => {
                     if let Some(how) = self.watchdog.look() {
-                        let fault = Fault::Hung { step, how };
+                        let fault = Fault::Hung { at, how };
                         return Ok((Record { events, fault: Some(fault), ..Record::default() }, false));
                     }
                 }
@@ -253,6 +262,12 @@ fn is_readable(stdout: &ChildStdout, moment_ms: u16) -> io::Result<bool> {
 #[cfg(not(unix))]
 fn is_readable(_stdout: &ChildStdout, _moment_ms: u16) -> io::Result<bool> {
     Ok(true)
+}
+
+/// Returns whether a step does nothing but pass the time.
+fn is_pause(program: &Program, at: At) -> bool {
+    let At::Step(step) = at else { return false };
+    matches!(program.steps[step].what, Deed::Task(TaskDeed::Hold { .. }) | Deed::Conductor(ConductorDeed::Hold(_)))
 }
 
 fn parse(program: &Program, line: &str) -> Result<Answer, IsolationError> {

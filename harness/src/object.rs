@@ -27,7 +27,10 @@ pub trait Object: Send + Sync {
 ///
 /// Dropping it cancels it, or releases what it was granted.
 pub struct Operation {
-    frame: Pin<Box<dyn Future<Output = Reply> + Send>>,
+    /// Only a drop takes it out.
+    frame: Option<Pin<Box<dyn Future<Output = Reply> + Send>>>,
+    /// Which of a program's objects it works on.
+    object: Option<usize>,
 }
 
 /// What came of an operation.
@@ -74,6 +77,34 @@ thread_local! {
     static HOLDING: Cell<bool> = const { Cell::new(false) };
 }
 
+thread_local! {
+    /// The object whose library is at work on this thread.
+    static TOUCHED: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
+/// Returns which of a program's objects is being polled or dropped on this thread right now, the innermost if one is
+/// inside another. A wake that comes meanwhile comes from that object.
+pub fn touched() -> Option<usize> {
+    TOUCHED.get()
+}
+
+/// Says, until it is dropped, that an object is being touched.
+pub(crate) struct Touch {
+    before: Option<usize>,
+}
+
+impl Touch {
+    pub(crate) fn new(object: Option<usize>) -> Self {
+        Self { before: TOUCHED.replace(object) }
+    }
+}
+
+impl Drop for Touch {
+    fn drop(&mut self) {
+        TOUCHED.set(self.before);
+    }
+}
+
 /// Suspends a frame for ever, with all that it holds. The frame's operation then replies [`Reply::Granted`].
 ///
 /// An adapter's frame awaits this while it holds its guard; only dropping the frame ends it.
@@ -89,16 +120,31 @@ impl Operation {
     /// Returns the operation that runs `frame`: it replies what the frame returns, or [`Reply::Granted`] when the frame
     /// awaits [`hold`].
     pub fn new(frame: impl Future<Output = Reply> + Send + 'static) -> Self {
-        Self { frame: Box::pin(frame) }
+        Self { frame: Some(Box::pin(frame)), object: None }
+    }
+
+    /// Returns the same operation, known to work on an object of a program.
+    pub fn on(self, object: usize) -> Self {
+        let mut operation = self;
+        operation.object = Some(object);
+        operation
     }
 
     /// Polls the operation once. It must not be polled again after it has replied.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Reply> {
-        match self.frame.as_mut().poll(cx) {
+        let _touch = Touch::new(self.object);
+        match self.frame.as_mut().expect("only a drop takes the frame out").as_mut().poll(cx) {
             Poll::Ready(reply) => Poll::Ready(reply),
             Poll::Pending if HOLDING.take() => Poll::Ready(Reply::Granted),
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let _touch = Touch::new(self.object);
+        drop(self.frame.take());
     }
 }
 

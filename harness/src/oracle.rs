@@ -12,7 +12,7 @@ use crate::driver::program::{ObjectIndex, Program};
 use crate::primitive::Primitive;
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
-use crate::transcript::{At, Event, Role, Transcript, What};
+use crate::transcript::{At, Event, Transcript, What};
 use crate::verdict::Verdict;
 
 pub use order::OVERTAKEN_MAX;
@@ -50,6 +50,8 @@ pub fn judge(transcript: &Transcript) -> Judgement {
         let findings = vec![Finding::new(Verdict::Unsupported, "")];
         return Judgement { verdict: Verdict::Unsupported, findings, order: Vec::new() };
     }
+    let fault = transcript.record.fault.as_ref();
+    let is_complete = fault.is_none_or(|fault| !fault.is_in_script());
     let mut replay = Replay::default();
     let mut order = order::Order::default();
     let mut events = transcript.script().peekable();
@@ -58,20 +60,20 @@ pub fn judge(transcript: &Transcript) -> Judgement {
         order.hear(event, &replay);
         replay.apply(event);
         let line = line_of(court.program, event);
-        let is_line_over = events.peek().is_none_or(|next| line_of(court.program, next) != line);
-        if is_line_over && transcript.record.fault.is_none() {
+        // A line that was broken off has not come to quiescence.
+        let is_line_over = events.peek().map_or(is_complete, |next| line_of(court.program, next) != line);
+        if is_line_over {
             court.findings.extend(liveness::at_quiescence(court.program, &replay));
+            replay.settle();
         }
     }
-    match &transcript.record.fault {
-        Some(fault) => court.findings.push(fault::judge(court.program, fault)),
-        None => {
-            court.findings.extend(liveness::at_end(court.program, &replay));
-            court.findings.extend(wait_for::judge(court.program, &replay));
-            court.findings.extend(order::starved(court.program, &replay));
-            court.probes(transcript, &replay);
-        }
+    if is_complete {
+        court.findings.extend(liveness::at_end(court.program, &replay));
+        court.findings.extend(wait_for::judge(court.program, &replay));
+        court.findings.extend(order::starved(court.program, &replay));
+        court.hear_probes(transcript, replay);
     }
+    court.findings.extend(fault.map(|fault| fault::judge(court.program, fault)));
     court.findings.sort();
     court.findings.dedup();
     let verdict = court.findings.first().map_or(Verdict::Completed, |finding| finding.verdict);
@@ -95,10 +97,19 @@ impl Court<'_> {
     /// Hears one event, with the state before it.
     fn hear(&mut self, event: &Event, before: &Replay) {
         match &event.what {
-            What::Panicked { scripted: false, .. } => self.findings.push(Finding::new(Verdict::Panicked, "")),
-            What::Refused { wait: true, .. } if event.role != Role::Waker => {
-                self.findings.push(Finding::new(Verdict::Refused, ""));
+            What::Panicked { scripted: false, .. } => {
+                let because = match (event.at, event.task) {
+                    (At::Rest, Some(index)) => format!("{} panicked while the tasks let go", task(self.program, index)),
+                    (At::Probe, Some(index)) => format!("{} panicked because of a try", task(self.program, index)),
+                    _ => String::new(),
+                };
+                self.findings.push(Finding::new(Verdict::Panicked, because));
             }
+            What::ObjectPanicked { object: index, .. } => {
+                let because = format!("{} panicked when it was dropped", object(self.program, *index));
+                self.findings.push(Finding::new(Verdict::Panicked, because));
+            }
+            What::Refused { wait: true, .. } => self.findings.push(Finding::new(Verdict::Refused, "")),
             _ => {}
         }
         if let Some(object) = object_of(&event.what) {
@@ -108,22 +119,11 @@ impl Court<'_> {
         }
     }
 
-    /// Hears what the probes found: with everybody in place, and at rest.
-    fn probes(&mut self, transcript: &Transcript, end: &Replay) {
-        let mut rest = end.clone();
-        for event in transcript.record.events.iter().filter(|event| event.at == At::Rest) {
-            if matches!(event.what, What::Panicked { scripted: false, .. }) {
-                self.findings.push(Finding::new(Verdict::Panicked, "while the tasks let go"));
-            }
-            rest.apply(event);
-        }
-        for (object, declared) in self.program.objects().iter().enumerate() {
-            let trials = [(&transcript.record.probe, end), (&transcript.record.rest, &rest)];
-            for (trial, state) in trials.iter().filter_map(|(trials, state)| Some((trials.get(object)?, state))) {
-                self.findings.extend(match declared.primitive {
-                    Primitive::Mutex => mutex::try_by_conductor(self.program, object, *trial, state),
-                });
-            }
+    /// Hears what followed the script: what the probes found, with everybody in place and at rest, and what came of it.
+    fn hear_probes(&mut self, transcript: &Transcript, mut state: Replay) {
+        for event in transcript.record.events.iter().filter(|event| !matches!(event.at, At::Step(_))) {
+            self.hear(event, &state);
+            state.apply(event);
         }
     }
 }
@@ -131,7 +131,10 @@ impl Court<'_> {
 /// Returns the object that an event speaks of.
 fn object_of(what: &What) -> Option<ObjectIndex> {
     match what {
-        What::Acquired { object, .. } | What::Refused { object, .. } | What::Answered { object, .. } => Some(*object),
+        What::Acquired { object, .. }
+        | What::Refused { object, .. }
+        | What::Answered { object, .. }
+        | What::Tried { object, .. } => Some(*object),
         _ => None,
     }
 }

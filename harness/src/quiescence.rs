@@ -152,11 +152,13 @@ impl<C: Copy> Hub<C> {
 
     /// Records a wake of `task`, and lets it in if nobody else is in. `record` runs, before the task can, if the wake is
     /// one that a transcript tells: not of an ended task, and not one that the runtime had promised.
-    pub fn wake(&self, task: TaskIndex, record: impl FnOnce()) {
+    ///
+    /// Returns whether the task lives.
+    pub fn wake(&self, task: TaskIndex, record: impl FnOnce()) -> bool {
         self.with(|state| {
             let slot = &mut state.tasks[task];
             if slot.phase == Phase::Done {
-                return ((), None);
+                return (false, None);
             }
             if slot.promised {
                 slot.promised = false;
@@ -165,8 +167,8 @@ impl<C: Copy> Hub<C> {
                 record();
                 state.foreign_wake |= state.is_still();
             }
-            ((), state.enqueue(task))
-        });
+            (true, state.enqueue(task))
+        })
     }
 
     /// Puts `task` behind all woken tasks, as a wake that it gives to itself does.

@@ -56,22 +56,42 @@ pub enum Trial {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
-    /// The tasks were polled more often in one step than the named maximum.
-    Livelock,
-    /// A thread is blocked or spins for ever in this step.
+    /// Tasks were polled more often in one step than the named maximum.
+    Livelock {
+        /// When.
+        at: At,
+        /// The tasks that were polled most.
+        tasks: Vec<TaskIndex>,
+    },
+    /// A thread is blocked or spins for ever.
     Hung {
-        /// The last step that was begun.
-        step: Option<StepIndex>,
+        /// What was begun last.
+        at: Option<At>,
         /// What the watchdog saw: `blocked` or `spinning`.
         how: Hang,
     },
     /// The process ended by itself.
     Crashed {
-        /// The last step that was begun.
-        step: Option<StepIndex>,
+        /// What was begun last.
+        at: Option<At>,
         /// How it ended: the signal or the exit code.
         how: String,
     },
+}
+
+impl Fault {
+    /// Returns what had been begun when it came to this.
+    pub fn at(&self) -> Option<At> {
+        match self {
+            Fault::Livelock { at, .. } => Some(*at),
+            Fault::Hung { at, .. } | Fault::Crashed { at, .. } => *at,
+        }
+    }
+
+    /// Returns whether the script was broken off, and not what follows it.
+    pub fn is_in_script(&self) -> bool {
+        !matches!(self.at(), Some(At::Probe | At::Rest))
+    }
 }
 
 /// What a hung thread does.
@@ -170,8 +190,11 @@ pub enum What {
     Spent,
     /// The span has passed.
     Held,
-    /// The lock woke the task.
-    Woken,
+    /// The task was woken, by this object if it was one.
+    Woken { object: Option<ObjectIndex> },
+    /// The task polled a kept future, and its runtime will wake it although nothing has: the future may have been granted
+    /// its object without saying so.
+    Promised,
     /// The task was aborted.
     Aborted { ending: Option<Ending> },
     /// The task's handle was given up.
@@ -182,6 +205,10 @@ pub enum What {
     Joined { ending: Ending },
     /// The conductor's share of an object was dropped.
     ObjectDropped,
+    /// That made the object panic.
+    ObjectPanicked { object: ObjectIndex, message: Message },
+    /// The conductor tried an object, in a probe.
+    Tried { object: ObjectIndex, trial: Trial },
     /// The step could not be taken.
     NotRun { reason: Reason },
 }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Backend;
-use crate::driver::program::{Program, StepIndex};
+use crate::driver::program::Program;
 use crate::driver::{Heard, Seat};
 use crate::scenario::Scenario;
-use crate::transcript::{Event, Record};
+use crate::transcript::{At, Event, Record};
 
 /// What a parent asks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +25,12 @@ pub struct Job {
     pub runs: usize,
 }
 
-/// What a worker answers, in this order: steps and events, then the record, for each run.
+/// What a worker answers, in this order: what is begun and what happens, then the record, for each run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// A step begins.
-    Step(StepIndex),
+    /// A step or a probe begins.
+    Begun(At),
     /// Something happened.
     Event(Event),
     /// A run is over.
@@ -83,7 +83,7 @@ fn run(backend: &dyn Backend, job: Job) -> Result<(), WorkerError> {
     let heard = Arc::clone(&broken);
     let listener = Arc::new(move |what: Heard<'_>| {
         let answer = match what {
-            Heard::Step(step) => Answer::Step(step),
+            Heard::Begun(at) => Answer::Begun(at),
             Heard::Event(event) => Answer::Event(event.clone()),
         };
         keep(&heard, write(&answer));

@@ -110,7 +110,7 @@ impl Acting {
 
     fn ask(self: &Arc<Self>, object: ObjectIndex, request: Request) {
         if let Some(live) = self.run.object(object) {
-            let operation = live.operation(request, Place::Task);
+            let operation = live.operation(request, Place::Task).on(object);
             self.advance(Pending { object, request, future: None, operation });
         }
     }

@@ -1,18 +1,19 @@
 //! The conductor: gives the steps out, one line at a time, and waits for quiescence in between.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::program::{ConductorDeed, Deed, ObjectIndex, Program, StepIndex, TaskDeed};
 use super::run::{Command, LetGo, Run};
-use super::task::Task;
+use super::task::{Task, is_scripted};
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Listener, MakeObject, POLLS_MAX};
-use crate::object::{Object, Operation, Reply};
+use crate::object::{Message, Object, Operation, Reply, Touch};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, panic_message};
 use crate::scenario::Place;
 use crate::transcript::{At, Fault, Reason, Record, Role, Trial, What};
 
@@ -87,12 +88,17 @@ async fn run_once<R: Runtime>(
         handles: (0..program.tasks.len()).map(|_| Handle::NotSpawned).collect(),
     };
     let begun = program.scenario.within.is_some().then(Instant::now);
-    let fault = conductor.script().await?;
+    let mut fault = conductor.script().await?;
     let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
-    let (probe, rest) = match fault {
-        Some(_) => Default::default(),
-        None => (conductor.probe(At::Probe).await?, conductor.rest().await?),
-    };
+    let (mut probe, mut rest) = Default::default();
+    if fault.is_none() {
+        probe = conductor.probe(At::Probe).await?;
+        fault = conductor.livelock();
+    }
+    if fault.is_none() {
+        rest = conductor.rest().await?;
+        fault = conductor.livelock();
+    }
     conductor.stop().await?;
     if conductor.run.hub.has_foreign_wake() {
         return Err(DriveError::ForeignWake { scenario: scenario() });
@@ -123,14 +129,19 @@ impl<R: Runtime> Conductor<R> {
             } else {
                 self.line(line.start, line.end).await?;
             }
-            if self.run.hub.is_livelock() {
-                return Ok(Some(Fault::Livelock));
+            if let Some(fault) = self.livelock() {
+                return Ok(Some(fault));
             }
             if self.run.met_unsupported() {
                 break;
             }
         }
         Ok(None)
+    }
+
+    fn livelock(&self) -> Option<Fault> {
+        let run = &self.run;
+        run.hub.is_livelock().then(|| Fault::Livelock { at: run.at(), tasks: run.busiest() })
     }
 
     /// Runs a line of several steps. What they wake stands still until the last of them is over; neighbours of one task
@@ -171,7 +182,8 @@ impl<R: Runtime> Conductor<R> {
                 let task = step.task.expect("a deed of a task has its task");
                 if !self.command(task, Command::Steps { first, last }) {
                     for step in first..=last {
-                        self.run.record_at(At::Step(step), task, Role::Result, What::NotRun { reason: Reason::Gone });
+                        self.run.set_at(At::Step(step));
+                        self.run.record(task, Role::Result, What::NotRun { reason: Reason::Gone });
                     }
                 }
             }
@@ -269,15 +281,24 @@ impl<R: Runtime> Conductor<R> {
 
     fn drop_object(&self, object: ObjectIndex) {
         let what = match self.run.take_object(object) {
-            Some(live) => {
-                self.run.hub.act(true);
-                drop(live);
-                self.run.hub.act(false);
-                What::ObjectDropped
-            }
+            Some(live) => match self.drop_share(object, live) {
+                None => What::ObjectDropped,
+                Some(message) => What::ObjectPanicked { object, message },
+            },
             None => What::NotRun { reason: Reason::ObjectGone { object } },
         };
         self.run.record(None, Role::Result, what);
+    }
+
+    /// Drops the conductor's share of an object. Returns the message if it panics.
+    fn drop_share(&self, object: ObjectIndex, live: Arc<dyn Object>) -> Option<Message> {
+        self.run.hub.act(true);
+        let dropped = {
+            let _touch = Touch::new(Some(object));
+            catch_unwind(AssertUnwindSafe(|| drop(live)))
+        };
+        self.run.hub.act(false);
+        dropped.err().filter(|payload| !is_scripted(&**payload)).map(|payload| panic_message(&*payload))
     }
 
     /// Tries every object from outside, and gives back at once what it got.
@@ -289,7 +310,7 @@ impl<R: Runtime> Conductor<R> {
                 None => Trial::Gone,
                 Some(object) => {
                     self.run.hub.act(true);
-                    let trial = try_once(object);
+                    let trial = self.try_once(index, object);
                     self.run.hub.act(false);
                     trial
                 }
@@ -321,7 +342,28 @@ impl<R: Runtime> Conductor<R> {
         self.probe(At::Rest).await
     }
 
-    /// Ends every task, so that the next run begins with none.
+    /// Tries `object` and, if that takes it, gives it back. What is scripted to panic when it is woken is none of the
+    /// object's doing.
+    fn try_once(&self, index: ObjectIndex, object: Arc<dyn Object>) -> Trial {
+        let mut operation: Operation = object.operation(Request::TryAcquire, Place::Task).on(index);
+        let tried =
+            catch_unwind(AssertUnwindSafe(|| operation.poll(&mut Context::from_waker(Waker::noop()))));
+        let mut trial = match tried {
+            Ok(Poll::Ready(Reply::Granted)) => Trial::Free,
+            Err(payload) if !is_scripted(&*payload) => Trial::Panicked,
+            Ok(_) | Err(_) => Trial::Refused,
+        };
+        // Told before the drop: what follows from it comes after.
+        let tell = |trial| self.run.record(None, Role::Result, What::Tried { object: index, trial });
+        tell(trial);
+        if catch_unwind(AssertUnwindSafe(|| drop(operation))).is_err_and(|payload| !is_scripted(&*payload)) {
+            trial = Trial::Panicked;
+            tell(trial);
+        }
+        trial
+    }
+
+    /// Ends every task and drops every object, so that the next run begins with none.
     async fn stop(&mut self) -> Result<(), DriveError> {
         self.run.set_at(At::Rest);
         for task in 0..self.handles.len() {
@@ -332,6 +374,13 @@ impl<R: Runtime> Conductor<R> {
         for handle in self.handles.drain(..) {
             if let Handle::Held(handle) = handle {
                 self.runtime.detach(handle);
+            }
+        }
+        for object in 0..self.run.program.objects().len() {
+            if let Some(live) = self.run.take_object(object)
+                && let Some(message) = self.drop_share(object, live)
+            {
+                self.run.record(None, Role::Effect, What::ObjectPanicked { object, message });
             }
         }
         Ok(())
@@ -359,6 +408,13 @@ impl<R: Runtime> Conductor<R> {
                     State::Finished => {
                         run.unwatch(thread);
                         all_sleep = false;
+                        if run.hub.is_done(thread.task)
+                            && let Some(end) = thread.take_end()
+                        {
+                            run.hub.act(true);
+                            run.let_go_of_end(thread.task, thread.object, end);
+                            run.hub.act(false);
+                        }
                     }
                     State::Unknown => {
                         return Err(DriveError::NoThreadState { scenario: run.program.scenario.name.to_string() });
@@ -375,21 +431,5 @@ impl<R: Runtime> Conductor<R> {
             }
             std::thread::yield_now();
         }
-    }
-}
-
-/// Takes `object` if it is free and gives it back.
-fn try_once(object: Arc<dyn Object>) -> Trial {
-    let mut operation: Operation = object.operation(Request::TryAcquire, Place::Task);
-    let mut cx = Context::from_waker(Waker::noop());
-    let tried = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        let reply = operation.poll(&mut cx);
-        drop(operation);
-        reply
-    }));
-    match tried {
-        Ok(Poll::Ready(Reply::Granted)) => Trial::Free,
-        Ok(Poll::Ready(Reply::Refused(_) | Reply::Answer(_) | Reply::Unsupported) | Poll::Pending) => Trial::Refused,
-        Err(_) => Trial::Panicked,
     }
 }

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
 use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
-use super::task::Belonging;
-use super::thread::Watch;
+use super::task::{Belonging, is_scripted, what};
+use super::thread::{End, Watch};
 use super::{Heard, Listener};
-use crate::object::Object;
+use crate::object::{Object, Reply, touched};
+use crate::primitive::Request;
 use crate::quiescence::{Hub, TaskIndex};
+use crate::runtime::panic_message;
 use crate::transcript::{At, Event, Role, What};
 
 /// A command of the conductor to a task.
@@ -42,6 +44,8 @@ pub(super) struct Run {
     events: Mutex<Vec<Event>>,
     at: AtomicUsize,
     unsupported: AtomicBool,
+    /// How often each task was polled because it was woken, since the last step began.
+    polls: Vec<AtomicUsize>,
     mail: Vec<Mutex<Mailbox>>,
     /// The threads that work for tasks.
     threads: Mutex<Vec<Arc<Watch>>>,
@@ -68,6 +72,7 @@ impl Run {
             objects: Mutex::new(objects.into_iter().map(Some).collect()),
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
+            polls: (0..tasks).map(|_| AtomicUsize::new(0)).collect(),
             mail: (0..tasks).map(|_| Mutex::new(Some(Vec::new()))).collect(),
             threads: Mutex::default(),
             listener,
@@ -96,8 +101,11 @@ impl Run {
             At::Rest => REST,
         };
         self.at.store(value, Ordering::Relaxed);
-        if let (At::Step(step), Some(listener)) = (at, &self.listener) {
-            listener(Heard::Step(step));
+        for polls in &self.polls {
+            polls.store(0, Ordering::Relaxed);
+        }
+        if let Some(listener) = &self.listener {
+            listener(Heard::Begun(at));
         }
     }
 
@@ -170,9 +178,43 @@ impl Run {
         lock(&self.mail[task]).take().unwrap_or_default()
     }
 
-    /// Records a wake of `task` by the lock.
+    /// Records a wake of `task`. Of a task that has ended it is told only if an object wakes it, which may still offer
+    /// itself to a future that the task had polled; what a runtime does with such a task comes when it likes.
     pub(super) fn wake(&self, task: TaskIndex) {
-        self.hub.wake(task, || self.record(task, Role::Effect, What::Woken));
+        let object = touched();
+        let record = || self.record(task, Role::Effect, What::Woken { object });
+        if !self.hub.wake(task, record) && object.is_some() {
+            record();
+        }
+    }
+
+    /// Records and drops what came out of a thread whose task had ended: nobody is there to take it.
+    pub(super) fn let_go_of_end(&self, task: TaskIndex, object: ObjectIndex, end: End) {
+        match end {
+            Ok((reply, operation)) => {
+                self.record(task, Role::Effect, what(object, Request::Acquire, None, &reply));
+                if reply == Reply::Granted {
+                    self.record(task, Role::Effect, What::Released { object });
+                }
+                drop(operation);
+            }
+            Err(payload) => {
+                let message = panic_message(&*payload);
+                self.record(task, Role::Effect, What::Panicked { scripted: is_scripted(&*payload), message });
+            }
+        }
+    }
+
+    /// Counts a poll of a woken task.
+    pub(super) fn count_poll(&self, task: TaskIndex) {
+        self.polls[task].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the tasks that were polled most since the last step began: at least half as often as the first of them.
+    pub(super) fn busiest(&self) -> Vec<TaskIndex> {
+        let polls: Vec<usize> = self.polls.iter().map(|polls| polls.load(Ordering::Relaxed)).collect();
+        let most = polls.iter().copied().max().unwrap_or_default();
+        (0..polls.len()).filter(|&task| polls[task] > 0 && polls[task] * 2 >= most).collect()
     }
 }
 

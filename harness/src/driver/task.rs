@@ -2,6 +2,7 @@
 //! `async fn` would.
 
 use std::any::Any;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -90,6 +91,10 @@ struct Hands {
     waiting: Waiting,
     /// The step whose result has not been recorded yet.
     due: Option<StepIndex>,
+    /// The steps of this poll that have not begun.
+    left: Range<StepIndex>,
+    /// Whether this poll has polled a future that it keeps, in vain.
+    polled_kept: bool,
     /// Whether it panics because its own step said so, which is recorded already.
     panics_by_step: bool,
 }
@@ -105,19 +110,25 @@ impl<R: Runtime> Future for Task<R> {
         match catch_unwind(AssertUnwindSafe(|| this.obey(admission))) {
             Ok(Flow::Goes) => {
                 let departure = match this.runtime.promises_wake(&mut Context::from_waker(&this.waker)) {
-                    true => Departure::Promised,
+                    true => {
+                        if this.hands.polled_kept {
+                            this.run.record(this.index, Role::Effect, What::Promised);
+                        }
+                        Departure::Promised
+                    }
                     false => Departure::Parked,
                 };
                 this.run.hub.leave(this.index, departure);
                 Poll::Pending
             }
-            Ok(Flow::Ends) => {
-                this.end();
-                Poll::Ready(())
-            }
+            Ok(Flow::Ends) => match this.end() {
+                None => Poll::Ready(()),
+                Some(payload) => resume_unwind(payload),
+            },
             Err(payload) => {
                 this.record_panic(&*payload);
-                this.end();
+                // Its own panic is the first, and a task has only one.
+                drop(this.end());
                 resume_unwind(payload)
             }
         }
@@ -129,7 +140,8 @@ impl<R> Drop for Task<R> {
     fn drop(&mut self) {
         if !self.ended {
             self.run.record(self.index, Role::Effect, What::Aborted { ending: None });
-            self.end();
+            // What panics while a runtime drops a task is recorded, and not left to the runtime: some would abort.
+            drop(self.end());
         }
     }
 }
@@ -148,27 +160,32 @@ impl<R> Task<R> {
                 belongings: Vec::new(),
                 waiting: Waiting::Nothing,
                 due: None,
+                left: 0..0,
+                polled_kept: false,
                 panics_by_step: false,
             },
             ended: false,
         }
     }
 
-    /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives.
-    fn end(&mut self) {
+    /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives. Returns
+    /// the first panic that came out of it.
+    fn end(&mut self) -> Option<Box<dyn Any + Send>> {
         self.ended = true;
         self.take_gains();
-        self.hands.let_go_of_all();
+        let mut panic = self.hands.let_go_of_all();
         if let Some(acting) = self.acting.take() {
-            acting.disarm();
+            let next = self.hands.unharmed(|| acting.disarm());
+            panic = panic.or(next);
         }
+        self.hands.skip_what_is_left();
         self.run.hub.end(self.index);
+        panic
     }
 
     /// Records a panic that came out of a lock or a waker, unless the step that asked for it has recorded it already.
     fn record_panic(&mut self, payload: &(dyn Any + Send)) {
-        let scripted = payload.downcast_ref::<&str>().is_some_and(|text| *text == BOOM);
-        let what = What::Panicked { scripted, message: panic_message(payload) };
+        let what = What::Panicked { scripted: is_scripted(payload), message: panic_message(payload) };
         match self.hands.due.take() {
             Some(step) => self.run.record_at(At::Step(step), self.index, Role::Result, what),
             None if self.hands.panics_by_step => {}
@@ -193,12 +210,17 @@ impl<R: Runtime> Task<R> {
         self.take_gains();
         let unwinding = Unwinding(&mut self.hands);
         let hands = &mut *unwinding.0;
+        hands.polled_kept = false;
         hands.belongings.extend(hands.run.receive(hands.index));
         let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: &mut self.acting };
         match admission {
-            Admission::Woken => worker.resume(),
+            Admission::Woken => {
+                worker.hands.run.count_poll(worker.hands.index);
+                worker.resume();
+            }
             Admission::Command(Command::Steps { first, last }) => {
-                for step in first..=last {
+                worker.hands.left = first..last + 1;
+                while let Some(step) = worker.hands.left.next() {
                     if worker.take_step(step) == Flow::Ends {
                         return Flow::Ends;
                     }
@@ -218,7 +240,7 @@ struct Unwinding<'a>(&'a mut Hands);
 impl Drop for Unwinding<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.let_go_of_all();
+            drop(self.0.let_go_of_all());
         }
     }
 }
@@ -235,12 +257,43 @@ impl Hands {
         self.run.record(self.index, Role::Effect, what);
     }
 
-    /// Drops the pending operation, then everything else in reverse order.
-    fn let_go_of_all(&mut self) {
-        drop(std::mem::replace(&mut self.waiting, Waiting::Nothing));
+    /// Drops the pending operation, then everything else in reverse order. Returns the first panic that came out of it.
+    fn let_go_of_all(&mut self) -> Option<Box<dyn Any + Send>> {
+        let waiting = std::mem::replace(&mut self.waiting, Waiting::Nothing);
+        let mut panic = self.unharmed(|| self.let_go_of_wait(waiting));
         self.belongings.extend(self.run.close_mailbox(self.index));
         while let Some(belonging) = self.belongings.pop() {
-            self.let_go_of(belonging);
+            let next = self.unharmed(|| self.let_go_of(belonging));
+            panic = panic.or(next);
+        }
+        panic
+    }
+
+    /// Drops what the task waits for. A thread that has come back already gives up its guard.
+    fn let_go_of_wait(&self, waiting: Waiting) {
+        match waiting {
+            Waiting::Thread(wait) => {
+                let object = wait.object;
+                if let Ok(end) = wait.take_end() {
+                    self.run.let_go_of_end(self.index, object, end);
+                }
+            }
+            waiting => drop(waiting),
+        }
+    }
+
+    /// Runs something that may panic, records the panic and returns it.
+    fn unharmed(&self, act: impl FnOnce()) -> Option<Box<dyn Any + Send>> {
+        let payload = catch_unwind(AssertUnwindSafe(act)).err()?;
+        self.effect(What::Panicked { scripted: is_scripted(&*payload), message: panic_message(&*payload) });
+        Some(payload)
+    }
+
+    /// Records that the steps of this poll that have not begun will not: their task has ended.
+    fn skip_what_is_left(&mut self) {
+        for step in std::mem::take(&mut self.left) {
+            self.run.set_at(At::Step(step));
+            self.run.record(self.index, Role::Result, What::NotRun { reason: Reason::Gone });
         }
     }
 
@@ -395,7 +448,7 @@ impl<R: Runtime> Worker<'_, R> {
 
     fn operation(&self, object: ObjectIndex, request: Request, place: Place) -> Result<Operation, Reason> {
         let live = self.hands.run.object(object).ok_or(Reason::ObjectGone { object })?;
-        Ok(live.operation(request, place))
+        Ok(live.operation(request, place).on(object))
     }
 
     fn keep(&mut self, future: NameIndex, request: Request, object: ObjectIndex) -> Result<(), Reason> {
@@ -452,6 +505,7 @@ impl<R: Runtime> Worker<'_, R> {
 
     fn poll_kept(&mut self, future: NameIndex) -> Result<(), Reason> {
         let (object, request, reply) = self.poll_in_place(future)?;
+        self.hands.polled_kept |= reply.is_pending();
         self.hands.result(match reply {
             Poll::Ready(reply) => what(object, request, Some(future), &reply),
             Poll::Pending => What::Pending { object, future },
@@ -581,7 +635,12 @@ impl<R: Runtime> Worker<'_, R> {
                 }
             }
             LetGo::Futures => self.let_go_where(|belonging| matches!(belonging, Belonging::Future { .. })),
-            LetGo::Guards => self.let_go_where(|belonging| matches!(belonging, Belonging::Guard { .. })),
+            LetGo::Guards => {
+                self.let_go_where(|belonging| matches!(belonging, Belonging::Guard { .. }));
+                if let Some(acting) = self.acting {
+                    acting.disarm();
+                }
+            }
         }
     }
 
@@ -591,6 +650,11 @@ impl<R: Runtime> Worker<'_, R> {
             self.hands.let_go_of(belonging);
         }
     }
+}
+
+/// Returns whether the script has asked for a panic, of a task or of a waker.
+pub(super) fn is_scripted(payload: &(dyn Any + Send)) -> bool {
+    payload.downcast_ref::<&str>().is_some_and(|text| *text == BOOM)
 }
 
 /// Returns the event of a reply.

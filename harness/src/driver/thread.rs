@@ -15,7 +15,7 @@ use crate::object::{Operation, Reply};
 use crate::quiescence::TaskIndex;
 
 /// What came out of a thread: the reply and its guard, or a panic.
-type End = Result<(Reply, Operation), Box<dyn Any + Send>>;
+pub(super) type End = Result<(Reply, Operation), Box<dyn Any + Send>>;
 
 /// A thread as the conductor sees it.
 #[derive(Debug)]
@@ -88,11 +88,7 @@ impl ThreadWait {
 
     /// Returns what came out of the thread, or the wait itself if it still runs.
     pub(super) fn take_end(self) -> Result<End, Self> {
-        let end = self.watch.end.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match end {
-            Some(EndCell(end)) => Ok(end),
-            None => Err(self),
-        }
+        self.watch.take_end().ok_or(self)
     }
 }
 
@@ -109,6 +105,12 @@ impl Watch {
         run.hub.requeue(self.task);
         self.finished.store(true, Ordering::Release);
         run.hub.outside_ended();
+    }
+
+    /// Takes what came out of the thread, if it has ended and nobody has taken it.
+    pub(super) fn take_end(&self) -> Option<End> {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
+        end.map(|EndCell(end)| end)
     }
 
     /// Marks the wait as told, and returns whether it was not yet.

@@ -1,26 +1,31 @@
 //! Runs that did not come to their end: livelock, hang, crash.
 
-use super::Finding;
-use crate::driver::program::{Program, StepIndex};
-use crate::transcript::{Fault, Hang};
+use super::{Finding, task};
+use crate::driver::program::Program;
+use crate::transcript::{At, Fault, Hang};
 use crate::verdict::Verdict;
 
 /// Judges the fault that broke a run off.
 pub(super) fn judge(program: &Program, fault: &Fault) -> Finding {
-    let within = |step: &Option<StepIndex>| match step {
-        Some(step) => format!("`{}`", program.steps[*step].text),
+    let culprit = match fault.at() {
+        Some(At::Step(step)) => format!("`{}`", program.steps[step].text),
+        Some(At::Probe) => "a try of what the script left".to_owned(),
+        Some(At::Rest) => "letting go of everything".to_owned(),
         None => "the first step".to_owned(),
     };
     match fault {
-        Fault::Livelock => Finding::new(Verdict::Livelock, "the tasks are polled again and again in one step"),
-        Fault::Hung { step, how: Hang::Blocked } => {
-            Finding::new(Verdict::Hung, format!("{} blocks a thread of the runtime for good", within(step)))
+        Fault::Livelock { tasks, .. } => {
+            let names: Vec<String> = tasks.iter().map(|index| task(program, *index)).collect();
+            let verb = if names.len() == 1 { "is" } else { "are" };
+            let because = format!("after {culprit}, {} {verb} polled again and again", names.join(" and "));
+            Finding::new(Verdict::Livelock, because)
         }
-        Fault::Hung { step, how: Hang::Spinning } => {
-            Finding::new(Verdict::Hung, format!("{} never comes back and keeps its thread busy", within(step)))
+        Fault::Hung { how: Hang::Blocked, .. } => {
+            Finding::new(Verdict::Hung, format!("{culprit} blocks a thread of the runtime for good"))
         }
-        Fault::Crashed { step, how } => {
-            Finding::new(Verdict::Crashed, format!("{} ended the process: {how}", within(step)))
+        Fault::Hung { how: Hang::Spinning, .. } => {
+            Finding::new(Verdict::Hung, format!("{culprit} never comes back and keeps its thread busy"))
         }
+        Fault::Crashed { how, .. } => Finding::new(Verdict::Crashed, format!("{culprit} ended the process: {how}")),
     }
 }

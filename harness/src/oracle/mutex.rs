@@ -6,7 +6,7 @@ use crate::transcript::replay::Replay;
 use crate::transcript::{Event, Role, Trial, What};
 use crate::verdict::Verdict;
 
-/// Judges a grant, a refusal or an answer, with the state before it.
+/// Judges a grant, a refusal, an answer or a try by the conductor, with the state before it.
 pub(super) fn hear(program: &Program, event: &Event, mutex: ObjectIndex, before: &Replay) -> Option<Finding> {
     let name = object(program, mutex);
     let holders: Vec<String> = before.holders(mutex).map(|guard| task(program, guard.task)).collect();
@@ -29,12 +29,13 @@ pub(super) fn hear(program: &Program, event: &Event, mutex: ObjectIndex, before:
         What::Refused { wait: true, .. } if is_out_of_use(before, mutex) => {
             Some(Finding::new(Verdict::Violation, format!("{name} is free, yet an acquire is refused")))
         }
+        What::Tried { trial, .. } => tried(program, mutex, *trial, before),
         _ => None,
     }
 }
 
 /// Judges a try by the conductor.
-pub(super) fn try_by_conductor(program: &Program, mutex: ObjectIndex, trial: Trial, state: &Replay) -> Option<Finding> {
+fn tried(program: &Program, mutex: ObjectIndex, trial: Trial, state: &Replay) -> Option<Finding> {
     let name = object(program, mutex);
     match trial {
         Trial::Free => state.holders(mutex).next().map(|guard| {

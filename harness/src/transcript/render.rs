@@ -13,6 +13,9 @@ use crate::transcript::{At, Event, Fault, Reason, Record, Role, Transcript, Tria
 /// The column at which what happened begins, counted from 0.
 pub const RESULT_COLUMN: usize = 23;
 
+/// What is said of a step in which a thread hung or the process ended.
+const DOES_NOT_COME_BACK: &str = "does not come back";
+
 /// What one step came to, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StepText {
@@ -51,9 +54,14 @@ impl Transcript {
             lines.extend(step.messages.iter().map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
         }
         push(&mut lines, "end", &self.end().join("; "));
-        if self.record.fault.is_none() {
-            push(&mut lines, "probe", &self.trials(&self.record.probe));
-            push(&mut lines, "rest", &self.trials(&self.record.rest));
+        let broken_off = self.record.fault.as_ref().map(|fault| fault.at());
+        for (at, name, trials) in [(At::Probe, "probe", &self.record.probe), (At::Rest, "rest", &self.record.rest)] {
+            match broken_off {
+                None => push(&mut lines, name, &self.trials(trials)),
+                Some(fault) if fault == Some(at) => push(&mut lines, name, DOES_NOT_COME_BACK),
+                Some(Some(At::Rest)) if !trials.is_empty() => push(&mut lines, name, &self.trials(trials)),
+                Some(_) => {}
+            }
         }
         lines
     }
@@ -107,8 +115,8 @@ fn push(lines: &mut Vec<String>, left: &str, right: &str) {
 
 fn hung_at(record: &Record) -> Option<StepIndex> {
     match &record.fault {
-        Some(Fault::Hung { step, .. } | Fault::Crashed { step, .. }) => *step,
-        Some(Fault::Livelock) | None => None,
+        Some(Fault::Hung { at: Some(At::Step(step)), .. } | Fault::Crashed { at: Some(At::Step(step)), .. }) => Some(*step),
+        _ => None,
     }
 }
 
@@ -127,11 +135,11 @@ impl Words<'_> {
             text.messages.extend(messages(&result.what));
         }
         if broke_off {
-            text.parts.push("does not come back".to_owned());
+            text.parts.push(DOES_NOT_COME_BACK.to_owned());
         }
         for event in own.iter().filter(|event| event.role != Role::Result) {
             let Some(task) = event.task else { continue };
-            if event.what == What::Woken {
+            if matches!(event.what, What::Woken { .. } | What::Promised) {
                 continue;
             }
             let is_repeated = matches!(event.what, What::Aborted { .. })
@@ -152,9 +160,15 @@ impl Words<'_> {
     fn wakes(&self, step: StepIndex, line: &[&Event]) -> Vec<String> {
         let mut woken: Vec<(TaskIndex, usize)> = Vec::new();
         for (place, event) in line.iter().enumerate() {
-            let (At::Step(at), Some(task), What::Woken) = (event.at, event.task, &event.what) else { continue };
+            let (At::Step(at), Some(task)) = (event.at, event.task) else { continue };
+            // A promised wake is the runtime's, so it is not counted among the lock's.
+            let counts = match event.what {
+                What::Woken { .. } => self.program.scenario.show_wakes,
+                What::Promised => false,
+                _ => continue,
+            };
             let came_to_something = line[place..].iter().any(|later| later.task == Some(task) && answers(later));
-            if at != step || (came_to_something && !self.program.scenario.show_wakes) {
+            if at != step || (came_to_something && !counts) {
                 continue;
             }
             match woken.iter_mut().find(|(known, _)| *known == task) {
@@ -205,10 +219,12 @@ impl Words<'_> {
             What::Armed => "armed".to_owned(),
             What::Spent => "spent".to_owned(),
             What::Held => "held".to_owned(),
-            What::Woken => "woken".to_owned(),
+            What::Woken { .. } | What::Promised => "woken".to_owned(),
             What::Aborted { ending: None | Some(Ending::Aborted(_)) } => "aborted".to_owned(),
             What::Detached => "detached".to_owned(),
             What::HandleDropped | What::ObjectDropped => "dropped".to_owned(),
+            What::ObjectPanicked { .. } => "panicked".to_owned(),
+            What::Tried { .. } => "tried".to_owned(),
             What::Aborted { ending: Some(ending) } | What::Joined { ending } => match ending {
                 Ending::Returned => "finished".to_owned(),
                 Ending::Aborted(_) => "aborted".to_owned(),
@@ -275,7 +291,7 @@ fn answers(event: &Event) -> bool {
 /// Returns the verbatim texts of an event, one a line.
 fn messages(what: &What) -> Vec<String> {
     let message = match what {
-        What::Refused { message, .. } | What::Panicked { message, .. } => message,
+        What::Refused { message, .. } | What::Panicked { message, .. } | What::ObjectPanicked { message, .. } => message,
         What::Aborted { ending: Some(Ending::Aborted(message) | Ending::Panicked(message)) }
         | What::Joined { ending: Ending::Aborted(message) | Ending::Panicked(message) } => message,
         What::Printed { text, .. } => return verbatim(text),

@@ -38,10 +38,14 @@ pub struct Wait {
     pub object: ObjectIndex,
     /// The future, if it has a name.
     pub future: Option<NameIndex>,
+    /// Whether a thread of its own waits, which outlives the task.
+    pub thread: bool,
     /// When the operation was first polled, as a count of events.
     pub since: usize,
     /// How many grants of the object went to operations that began later.
     pub overtaken: usize,
+    /// Whether its task was woken and has not been polled since: the object may have been offered to it.
+    pub woken: bool,
 }
 
 /// A future that a task keeps.
@@ -55,7 +59,9 @@ pub struct Kept {
     pub object: ObjectIndex,
     /// When it was first polled, if it was.
     pub since: Option<usize>,
-    /// Whether its task was woken since it was polled last: the object may have been offered to it.
+    /// The task that polled it last, which is the one that is woken for it; before that, the task that made it.
+    pub polled_by: TaskIndex,
+    /// Whether that task was woken since: the object may have been offered to it.
     pub woken: bool,
 }
 
@@ -68,12 +74,14 @@ impl Replay {
         };
         match &event.what {
             What::Acquired { object, future, wait } => self.grant(task, *object, *future, *wait),
-            What::Waits { object, future, .. } => self.wait(task, *object, *future),
+            What::Waits { object, future, thread } => self.wait(task, *object, *future, *thread),
             What::Pending { object, future } => self.pend(task, *object, *future),
             What::Prepared { object, future } => {
-                self.kept.push(Kept { task, future: *future, object: *object, since: None, woken: false });
+                let kept = Kept { task, future: *future, object: *object, since: None, polled_by: task, woken: false };
+                self.kept.push(kept);
             }
-            What::Refused { object, future, .. } if event.role != Role::Waker => {
+            // A try by a waker is no operation that its task waits for.
+            What::Refused { object, future, wait, .. } if *wait || event.role != Role::Waker => {
                 self.end_operation(task, *object, *future);
             }
             What::Released { object } => self.remove_guard(task, *object),
@@ -89,27 +97,31 @@ impl Replay {
                 }
             }
             What::SentFuture { future, received: false, .. } | What::DroppedFuture { future, .. } => {
-                self.kept.retain(|kept| (kept.task, kept.future) != (task, *future));
+                self.remove_kept(task, *future);
             }
             What::SentFuture { future, to, .. } => {
-                for kept in self.kept.iter_mut().filter(|kept| (kept.task, kept.future) == (task, *future)) {
-                    kept.task = *to;
+                if let Some(kept) = self.remove_kept(task, *future) {
+                    self.kept.push(Kept { task: *to, ..kept });
                 }
             }
             What::Cancelled { object, kept } => self.cancel(task, *object, *kept),
-            What::Woken => {
-                for kept in self.kept.iter_mut().filter(|kept| kept.task == task && kept.since.is_some()) {
-                    kept.woken = true;
-                }
-            }
+            What::Woken { object } => self.wake(task, *object),
+            What::Promised => self.wake(task, None),
             What::Panicked { .. } if event.role == Role::Waker => {}
             What::Panicked { .. } | What::Returned | What::Aborted { .. } => {
-                self.waits.retain(|wait| wait.task != task);
+                self.waits.retain(|wait| wait.task != task || wait.thread);
                 if !self.ended.contains(&task) {
                     self.ended.push(task);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Takes note that nothing can run any more: every task that waits and was woken has been polled.
+    pub fn settle(&mut self) {
+        for wait in &mut self.waits {
+            wait.woken = false;
         }
     }
 
@@ -142,30 +154,55 @@ impl Replay {
         self.guards.push(Guard { task, object, forgotten: false });
     }
 
-    fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) {
+    fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
         let since = self.since(task, object, future).unwrap_or(self.clock);
         self.end_operation(task, object, future);
-        self.waits.push(Wait { task, object, future, since, overtaken: 0 });
+        self.waits.push(Wait { task, object, future, thread, since, overtaken: 0, woken: false });
     }
 
     fn pend(&mut self, task: TaskIndex, object: ObjectIndex, future: NameIndex) {
         let since = self.since(task, object, Some(future)).or(Some(self.clock));
-        self.end_operation(task, object, Some(future));
-        self.kept.push(Kept { task, future, object, since, woken: false });
+        let kept = Kept { task, future, object, since, polled_by: task, woken: false };
+        // In its place, so that of two futures of one name the first stays the first, as it does in the task.
+        match self.kept.iter_mut().find(|kept| (kept.task, kept.future) == (task, future)) {
+            Some(place) => *place = kept,
+            None => self.kept.push(kept),
+        }
     }
 
     fn cancel(&mut self, task: TaskIndex, object: Option<ObjectIndex>, kept: Option<NameIndex>) {
-        let since = self.waits.iter().find(|wait| wait.task == task).map(|wait| wait.since);
+        let wait = self.waits.iter().find(|wait| wait.task == task).copied();
         self.waits.retain(|wait| wait.task != task);
         if let (Some(object), Some(future)) = (object, kept) {
-            self.kept.push(Kept { task, future, object, since, woken: false });
+            let (since, woken) = (wait.map(|wait| wait.since), wait.is_some_and(|wait| wait.woken));
+            self.kept.push(Kept { task, future, object, since, polled_by: task, woken });
+        }
+    }
+
+    /// Notes a wake of `task` by an object, or by nobody knows whom.
+    fn wake(&mut self, task: TaskIndex, by: Option<ObjectIndex>) {
+        let is_by = |object: ObjectIndex| by.is_none_or(|by| by == object);
+        for wait in self.waits.iter_mut().filter(|wait| wait.task == task && is_by(wait.object)) {
+            wait.woken = true;
+        }
+        let asks = |kept: &&mut Kept| kept.polled_by == task && kept.since.is_some() && is_by(kept.object);
+        for kept in self.kept.iter_mut().filter(asks) {
+            kept.woken = true;
         }
     }
 
     /// Removes an operation that has replied, or that changes its kind.
     fn end_operation(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) {
+        let waits = self.waits.len();
         self.waits.retain(|wait| (wait.task, wait.object, wait.future) != (task, object, future));
-        self.kept.retain(|kept| (kept.task, Some(kept.future)) != (task, future));
+        if let (Some(future), true) = (future, self.waits.len() == waits) {
+            self.remove_kept(task, future);
+        }
+    }
+
+    fn remove_kept(&mut self, task: TaskIndex, future: NameIndex) -> Option<Kept> {
+        let place = self.kept.iter().position(|kept| (kept.task, kept.future) == (task, future))?;
+        Some(self.kept.remove(place))
     }
 
     fn find_guard(&mut self, task: TaskIndex, object: ObjectIndex) -> Option<&mut Guard> {

@@ -1,0 +1,47 @@
+//! Honest locks are not convicted, whatever the suite asks of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keyalike_harness::driver::program::Program;
+use keyalike_harness::suite::{find_scenarios, read_program};
+use libtest_mimic::{Failed, Trial};
+
+use crate::locks::{HONEST, HONEST_BARGING};
+use crate::run::{is_conviction, run};
+
+/// Returns one trial per theme of the suite and honest lock.
+pub(crate) fn trials() -> Vec<Trial> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites");
+    let mut themes: Vec<(String, Vec<Arc<Program>>)> = Vec::new();
+    for file in find_scenarios(&root).unwrap_or_else(|error| panic!("{error}")) {
+        let place = file.strip_prefix(&root).unwrap_or(&file).with_extension("");
+        let program = read_program(&file, &place).unwrap_or_else(|error| panic!("{error}"));
+        let theme = program.scenario.name.theme().to_owned();
+        match themes.last_mut().filter(|(last, _)| *last == theme) {
+            Some((_, programs)) => programs.push(program),
+            None => themes.push((theme, vec![program])),
+        }
+    }
+    let pairs = themes.into_iter().flat_map(|theme| [(HONEST, theme.clone()), (HONEST_BARGING, theme)]);
+    pairs
+        .map(|(lock, (theme, programs))| {
+            Trial::test(format!("{}_is_not_convicted_in_{}", lock.replace('-', "_"), theme.replace('-', "_")), move || {
+                check_all(lock, &programs)
+            })
+        })
+        .collect()
+}
+
+fn check_all(lock: &str, programs: &[Arc<Program>]) -> Result<(), Failed> {
+    let mut convictions = String::new();
+    for program in programs {
+        let name = &program.scenario.name;
+        match run(lock, program, false) {
+            Ok(outcome) if !is_conviction(outcome.verdict) => {}
+            Ok(outcome) => convictions.push_str(&format!("{name}\n{}\n\n", outcome.text())),
+            Err(error) => convictions.push_str(&format!("{name}: {error}\n\n")),
+        }
+    }
+    if convictions.is_empty() { Ok(()) } else { Err(convictions.into()) }
+}

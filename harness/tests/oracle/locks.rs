@@ -1,0 +1,59 @@
+//! The locks under test: honest ones, and broken ones that differ from them in one decision each.
+
+mod broken;
+mod queued;
+
+use std::sync::Arc;
+
+use keyalike_harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
+use keyalike_harness::object::Object;
+use keyalike_harness::primitive::Primitive;
+use keyalike_harness::primitive::mutex::{self, AsyncMutex};
+
+pub(crate) use broken::ALL as BROKEN;
+pub(crate) use queued::{Barging, HandsOver};
+use queued::{Mutex, Ways};
+
+use crate::executor::Executor;
+
+/// The id of the lock that hands over to the longest waiter.
+pub(crate) const HONEST: &str = "honest";
+/// The id of the lock that a newcomer may take before a woken waiter has run.
+pub(crate) const HONEST_BARGING: &str = "honest-barging";
+
+/// A name by which a worker finds a lock, and how to make the backend.
+pub(crate) type Row = (&'static str, fn(&'static str) -> Arc<dyn Backend>);
+
+/// Returns the backend of a lock, on an executor of its own.
+pub(crate) fn backend(id: &str) -> Option<Arc<dyn Backend>> {
+    const HONEST_ONES: [Row; 2] = [(HONEST, on_executor::<HandsOver>), (HONEST_BARGING, on_executor::<Barging>)];
+    HONEST_ONES.iter().chain(BROKEN).find(|(known, _)| *known == id).map(|(known, make)| make(known))
+}
+
+/// Pairs the mutex that goes these ways with a new executor.
+fn on_executor<W: Ways>(id: &'static str) -> Arc<dyn Backend> {
+    let subject = |name: &str| Subject { name: name.to_owned(), version: String::new() };
+    let description = Description {
+        id: id.to_owned(),
+        runtime: subject("executor"),
+        locks: subject(id),
+        capabilities: Vec::new(),
+        native: true,
+    };
+    Arc::new(Pair::<Executor, Library<W>>::new(Arc::default(), description))
+}
+
+struct Library<W>(W);
+
+impl<W: Ways> LockLibrary for Library<W> {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(mutex::borrowed::<Mutex<W>>()),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        Mutex::<W>::CAPABILITIES.words()
+    }
+}
