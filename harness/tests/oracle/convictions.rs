@@ -322,10 +322,9 @@ const CASES: &[Case] = &[
         objects: "m",
         script: "A acquire m
                  B acquire m
-                 C start x acquire m
-                 D start y acquire m",
+                 C acquire m",
         verdict: Verdict::Violation,
-        says: &["because m is held by A, yet a try takes it"],
+        says: &["because m is held by A and C", "end A holds m; B waits for m; C waits for m"],
     },
     Case {
         name: "reentrant_grant_is_convicted_as_violation",
@@ -871,7 +870,7 @@ fn check(case: &Case) -> Result<(), Failed> {
     for honest in [HONEST, HONEST_BARGING].into_iter().filter(|_| case.lock != HONEST) {
         let outcome = run(honest, &program, isolate).map_err(|error| error.to_string())?;
         let is_accused = is_conviction(outcome.verdict);
-        let is_disordered = case.lock != HONEST_BARGING && outcome.lines.iter().any(|line| line.starts_with("order"));
+        let is_disordered = honest == HONEST && outcome.lines.iter().any(|line| line.starts_with("order"));
         if is_accused || is_disordered {
             return Err(format!("{honest} is accused:\n{}", outcome.text()).into());
         }

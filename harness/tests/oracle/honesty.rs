@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keyalike_harness::driver::program::Program;
+use keyalike_harness::driver::program::{Deed, Program, TaskDeed};
+use keyalike_harness::scenario::Place;
 use keyalike_harness::suite::{find_scenarios, read_program};
+use keyalike_harness::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
 use crate::locks::{HONEST, HONEST_BARGING};
@@ -17,6 +19,11 @@ pub(crate) fn trials() -> Vec<Trial> {
     for file in find_scenarios(&root).unwrap_or_else(|error| panic!("{error}")) {
         let place = file.strip_prefix(&root).unwrap_or(&file).with_extension("");
         let program = read_program(&file, &place).unwrap_or_else(|error| panic!("{error}"));
+        // A thread that blocks the only thread of its runtime is not blocked by the lock.
+        let blocks_runtime = |deed: Deed| matches!(deed, Deed::Task(TaskDeed::Ask { place: Place::Inside, .. }));
+        if program.steps.iter().any(|step| blocks_runtime(step.what)) {
+            continue;
+        }
         let theme = program.scenario.name.theme().to_owned();
         match themes.last_mut().filter(|(last, _)| *last == theme) {
             Some((_, programs)) => programs.push(program),
@@ -39,6 +46,8 @@ fn check_all(lock: &str, programs: &[Arc<Program>]) -> Result<(), Failed> {
         let name = &program.scenario.name;
         match run(lock, program, false) {
             Ok(outcome) if !is_conviction(outcome.verdict) => {}
+            // A lock without fairness starves who is overtaken, and the suite has scenarios that see to it.
+            Ok(outcome) if (lock, outcome.verdict) == (HONEST_BARGING, Verdict::Starved) => {}
             Ok(outcome) => convictions.push_str(&format!("{name}\n{}\n\n", outcome.text())),
             Err(error) => convictions.push_str(&format!("{name}: {error}\n\n")),
         }

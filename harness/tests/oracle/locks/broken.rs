@@ -278,8 +278,9 @@ impl Ways for RefusesFreeAcquire {
 struct PanicsOnCancel;
 
 impl Ways for PanicsOnCancel {
-    fn cancels(_state: &mut State, own: Ticket) -> After {
-        panic!("waiter {own} must not go");
+    fn cancels(state: &mut State, own: Ticket) -> After {
+        drop(state.give_up::<Self>(own));
+        panic!("a waiter must not go");
     }
 }
 
