@@ -3,6 +3,7 @@
 //! A scenario knows no backend, no expectation beyond its `accept` lines, and no clock but the one it names.
 
 pub mod diagnostic;
+pub mod lint;
 pub mod name;
 pub mod parse;
 pub mod print;
@@ -311,7 +312,7 @@ pub struct Accept {
 }
 
 /// `if "STEP" gives "RESULT"`: some occurrence of the step had this among its results and effects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condition {
     /// A step of the script.
     pub step: Step,

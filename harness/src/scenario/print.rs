@@ -52,6 +52,8 @@ pub enum CheckError {
 impl Scenario {
     /// Makes sure that the scenario, printed and parsed, is itself again.
     ///
+    /// For values that were built by hand or come from outside: names, spans and crowds of a parsed one are in range.
+    ///
     /// # Errors
     ///
     /// [`CheckError::Unreadable`] if what it prints is in error, [`CheckError::Changed`] if it is another scenario.

@@ -66,6 +66,8 @@ fn long_texts_are_read_in_linear_time() {
     check_long("accept completed ", "if \"A yield\" gives \"a\" ", "conforms\n");
     check_long("mutex m\nA yield\n", "accept completed if \"A yield\" gives \"a\" conforms\n", "");
     check_long("mutex m\n", "B[0..9999] yield\n", "accept completed if \"B3 yield\" gives \"a\" conforms\n");
+    let crowds: String = (1..30_000).map(|micros| format!("B[0..9999] hold {micros}us\n")).collect();
+    check_long(&crowds, "\n", "accept completed if \"B3 yield\" gives \"a\" conforms\n");
     check_long("", ";", "");
     check_long("", "\"", "");
     check_long("source \"", "\\", "");

@@ -1,11 +1,12 @@
 //! What is printed is read back as the same value, and printing twice changes nothing.
 
-use keyalike_harness::scenario::Scenario;
 use keyalike_harness::scenario::name::ScenarioName;
 use keyalike_harness::scenario::parse::{parse, parse_step};
 use keyalike_harness::scenario::print::format;
 use keyalike_harness::scenario::vocabulary::{Role, VOCABULARY};
+use keyalike_harness::scenario::{Conduct, Line, Scenario, Step};
 use proptest::prelude::*;
+use rstest::rstest;
 
 use crate::strategy;
 
@@ -81,6 +82,44 @@ accept  deadlock     permitted    \"a \\\"sentence\\\"\"  # why
 # The end.
 ";
     assert_eq!(format(name(), text).as_deref(), Ok(text));
+}
+
+#[rstest]
+#[case::description_is_set_apart("# a\n\n\n# b\n\nA yield\n", "# a\n#\n# b\n\nA yield\n")]
+#[case::comment_touches_the_first_step("# a\n\n# b\nA yield\n", "# a\n\n# b\nA yield\n")]
+#[case::comment_of_the_head_is_description(
+    "rule A-1 # a\n# b\nmutex m\n# c\nA yield",
+    "# a\n# b\nrule    A-1\nmutex   m\n\n# c\nA yield\n"
+)]
+#[case::blank_below_a_comment_goes_above_it("A yield\n# a\n\nB yield\n", "A yield\n\n# a\nB yield\n")]
+#[case::paragraphs_stay_apart("A yield\n# a\n\n# b\nB yield\n", "A yield\n# a\n#\n# b\nB yield\n")]
+#[case::comments_at_the_end("A yield\n# a", "A yield\n\n# a\n")]
+#[case::comments_alone("\n#a\n\n#  b  ", "# a\n#\n#  b\n")]
+#[case::accept_lines(
+    "A yield\naccept hung conforms #\n\n\naccept  refused conforms",
+    "A yield\n\naccept  hung         conforms  #\naccept  refused      conforms\n"
+)]
+#[case::source_keeps_its_number_sign("source a/b#1 # c", "# c\nsource  a/b#1\n")]
+#[case::source_keeps_its_quotes("source \"a # b\"; c", "source  \"a # b\"; c\n")]
+#[case::spans_in_their_largest_unit("A hold 2000us;hold 1000ms;hold 1500us", "A hold 2ms; hold 1s; hold 1500us\n")]
+#[case::nothing("", "")]
+fn text_becomes_canonical(#[case] text: &str, #[case] canonical: &str) {
+    assert_eq!(format(name(), text).as_deref(), Ok(canonical));
+}
+
+#[rstest]
+#[case::line_break_in_a_comment(Scenario { description: vec!["a\nb".to_owned()], ..Scenario::new(name()) })]
+#[case::space_at_the_end_of_a_comment(Scenario { description: vec!["a ".to_owned()], ..Scenario::new(name()) })]
+#[case::closing_nothing(Scenario { closing: vec!["a".to_owned()], ..Scenario::new(name()) })]
+#[case::empty_source(Scenario { sources: vec![String::new()], ..Scenario::new(name()) })]
+#[case::comment_in_a_source(Scenario { sources: vec!["a #b".to_owned()], ..Scenario::new(name()) })]
+#[case::line_without_steps(Scenario { lines: vec![Line::new(Vec::new())], ..Scenario::new(name()) })]
+#[case::undeclared_object(Scenario {
+    lines: vec![Line::new(vec![Step::Conductor(Conduct::DropObject("m".parse().expect("a valid name")))])],
+    ..Scenario::new(name())
+})]
+fn value_without_a_text_is_told(#[case] scenario: Scenario) {
+    assert!(scenario.check().is_err(), "{scenario}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub(super) fn accept(line: &SourceLine<'_>, names: &Names<'_>) -> Result<(Accept
     let mut locations = Vec::new();
     while words.take_if("if") {
         words.belonging_to("if", "if \"A release m\" gives \"B acquired\"");
-        let (text, location) = words.quoted("a step between quotes")?;
+        let (text, location) = words.quoted("a step")?;
         let step = quoted_step(&text, location, names)?;
         let gives = words.word("`gives`")?;
         if gives.text() != "gives" {
@@ -27,7 +27,7 @@ pub(super) fn accept(line: &SourceLine<'_>, names: &Names<'_>) -> Result<(Accept
                 .expecting("`gives`")
                 .into());
         }
-        let (gives, _) = words.quoted("a result between quotes")?;
+        let (gives, _) = words.quoted("a result")?;
         conditions.push(Condition { step, gives });
         locations.push(location);
     }
@@ -35,7 +35,7 @@ pub(super) fn accept(line: &SourceLine<'_>, names: &Names<'_>) -> Result<(Accept
     let grade = grade(words.word("a grade")?)?;
     words.belonging_to(grade.as_str(), "accept deadlock permitted \"the task waits for itself, as documented\"");
     let sentence = match grade {
-        Grade::Permitted => Some(words.quoted("a sentence between quotes that says why")?.0),
+        Grade::Permitted => Some(words.quoted("a sentence that says why")?.0),
         _ => None,
     };
     match words.peek() {

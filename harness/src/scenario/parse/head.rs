@@ -50,7 +50,7 @@ pub(super) fn head(entry: &'static Entry, line: &SourceLine<'_>) -> Result<HeadL
         }
         "within" => {
             let limit = span(words.word("a span of time")?)?;
-            let (reason, _) = words.quoted("a reason between quotes")?;
+            let (reason, _) = words.quoted("a reason")?;
             HeadLine::Within(Within { limit, reason })
         }
         _ => {

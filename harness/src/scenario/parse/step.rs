@@ -3,7 +3,7 @@
 use super::Fault;
 use super::names::Names;
 use super::token::{Kind, Token};
-use super::words::{Words, span, task, waiting_request, who};
+use super::words::{Words, span, task, task_letter, waiting_request, who};
 use crate::primitive::Request;
 use crate::scenario::diagnostic::{Diagnostic, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
@@ -14,7 +14,7 @@ use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step,
 pub(super) fn step(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Fault> {
     let mut words = Words::new(tokens);
     let first = words.word("a step")?;
-    let step = if first.text().starts_with(|letter: char| letter.is_ascii_uppercase()) {
+    let step = if task_letter(first.text()) {
         let who = who(first)?;
         words.belonging_to(first.text(), "A acquire m");
         Step::Task { who, action: action(&mut words, names)? }
@@ -234,10 +234,7 @@ fn no_step(tokens: &[Token<'_>]) -> Diagnostic {
         return fault(format!("this version has no `{word}`")).expecting("`mutex`").hinting("it has only `mutex`");
     }
     if vocabulary::find(Role::Task, second).is_some() {
-        return match task(first) {
-            Ok(_) => fault(format!("{} is not a task", ticked(word))),
-            Err(fault) => fault,
-        };
+        return who(first).err().unwrap_or_else(|| fault(format!("{} is not a task", ticked(word))));
     }
     let known = || vocabulary::VOCABULARY.iter().filter(|entry| entry.role != Role::Task).map(|entry| entry.word);
     let primitive = nearest(word, vocabulary::PLANNED_PRIMITIVES.iter().copied());

@@ -5,6 +5,7 @@ use crate::primitive::Request;
 use crate::scenario::Span;
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, ticked};
 use crate::scenario::name::{TaskName, Who};
+use crate::scenario::vocabulary::{self, Role};
 
 /// The tokens of one line or step, from left to right.
 pub(super) struct Words<'l, 't> {
@@ -44,7 +45,7 @@ impl<'l, 't> Words<'l, 't> {
         let Kind::Word(_) = token.kind else {
             let message = match token.kind {
                 Kind::Semicolon => format!("{what} is missing before this `;`"),
-                _ => format!("{what} stands without quotes"),
+                _ => format!("{what} is written without quotes"),
             };
             return Err(Diagnostic::error(token.location, message).expecting(what).maybe_hinting(self.such_as()));
         };
@@ -56,8 +57,9 @@ impl<'l, 't> Words<'l, 't> {
     pub(super) fn quoted(&mut self, what: &str) -> Result<(String, Location), Diagnostic> {
         let Some(token) = self.peek() else { return Err(self.missing(what)) };
         let Kind::Quoted(inner) = token.kind else {
-            let message = format!("{what} stands between quotes");
-            return Err(Diagnostic::error(token.location, message).expecting(what).maybe_hinting(self.such_as()));
+            let message = format!("{what} is written between quotes");
+            let fault = Diagnostic::error(token.location, message).expecting(format!("{what} between quotes"));
+            return Err(fault.maybe_hinting(self.such_as()));
         };
         let text = unescape(inner, token.location)?;
         if text.trim().is_empty() {
@@ -78,7 +80,15 @@ impl<'l, 't> Words<'l, 't> {
         Err(Diagnostic::error(token.location, message)
             .expecting("the end of the line or step")
             .hinting("write each line of the head and each `accept` on a line of its own")
-            .maybe_hinting(self.such_as()))
+            .maybe_hinting(self.such_as())
+            .maybe_hinting(self.begins_a_step().then(|| "steps on one line are joined by `;`".to_owned())))
+    }
+
+    /// Returns whether what comes next reads like a step of its own.
+    fn begins_a_step(&self) -> bool {
+        let word = |ahead: usize| self.tokens.get(self.next + ahead).map_or("", Token::text);
+        let of_task = task_letter(word(0)) && vocabulary::find(Role::Task, word(1)).is_some();
+        of_task || vocabulary::find(Role::Conductor, word(0)).is_some()
     }
 
     fn missing(&self, what: &str) -> Diagnostic {
@@ -95,6 +105,11 @@ impl<'l, 't> Words<'l, 't> {
     fn such_as(&self) -> Option<String> {
         (!self.example.is_empty()).then(|| format!("such as `{}`", self.example))
     }
+}
+
+/// Returns whether `word` begins as tasks and crowds do.
+pub(super) fn task_letter(word: &str) -> bool {
+    word.starts_with(|letter: char| letter.is_ascii_uppercase())
 }
 
 /// Reads a task, or a crowd.
