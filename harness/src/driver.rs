@@ -37,15 +37,19 @@ pub enum Seat {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DriveError {
     /// A task was woken from outside everything that the driver sees.
-    #[error("{scenario}: a task was woken from outside the tracked tasks, so quiescence means nothing; a lock or a \
-             runtime that wakes from its own threads needs a worker process")]
+    #[error(
+        "{scenario}: a task was woken from outside the tracked tasks, so quiescence means nothing; a lock or a \
+             runtime that wakes from its own threads needs a worker process"
+    )]
     ForeignWake {
         /// The scenario.
         scenario: String,
     },
     /// The script never stayed within its validity window.
-    #[error("{scenario}: the script took longer than `within {limit_micros}us` allows in each of {attempts} runs; run \
-             it on a quieter machine or widen the window")]
+    #[error(
+        "{scenario}: the script took longer than `within {limit_micros}us` allows in each of {attempts} runs; run \
+             it on a quieter machine or widen the window"
+    )]
     NeverWithin {
         /// The scenario.
         scenario: String,

@@ -1,11 +1,12 @@
 //! The parent's side of isolation: runs a scenario in a child process, and turns a hang or a crash into the outcome of
 //! that run alone.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::driver::Seat;
@@ -51,7 +52,9 @@ pub enum IsolationError {
     #[error("{0}")]
     Worker(String),
     /// The worker wrote something that is no answer.
-    #[error("{scenario}: the worker wrote `{line}`, which is no answer: {source}; it must write nothing else to stdout")]
+    #[error(
+        "{scenario}: the worker wrote `{line}`, which is no answer: {source}; it must write nothing else to stdout"
+    )]
     Answer {
         /// The scenario.
         scenario: String,
@@ -62,37 +65,62 @@ pub enum IsolationError {
     },
 }
 
-/// Runs `program` `runs` times in workers of the backend `id`, and gives each transcript to `receive`. A worker that
-/// hangs or crashes is replaced for the next run.
-///
-/// # Errors
-///
-/// [`IsolationError`], for the first run that has no outcome.
-pub fn drive_isolated(
-    command: &WorkerCommand,
-    id: &str,
-    program: &Arc<Program>,
-    seat: Seat,
-    runs: usize,
-    receive: &mut dyn FnMut(Transcript),
-) -> Result<(), IsolationError> {
-    let mut done = 0;
-    while done < runs {
-        let mut worker = Worker::start(command, id, program)?;
-        worker.send(program, seat, runs - done);
+/// The workers of one run of the program, kept from one scenario to the next. Dropping it ends them.
+#[derive(Debug)]
+pub struct Workshop {
+    command: WorkerCommand,
+    /// Workers that wait for a job, by the id of their backend.
+    idle: Mutex<HashMap<String, Vec<Worker>>>,
+}
+
+impl Workshop {
+    /// Returns a workshop whose workers are started by `command`.
+    pub fn new(command: WorkerCommand) -> Self {
+        Self { command, idle: Mutex::default() }
+    }
+
+    /// Runs `program` `runs` times in a worker of the backend `id`, and gives each transcript to `receive`. A worker that
+    /// hangs or crashes is replaced for the next run.
+    ///
+    /// # Errors
+    ///
+    /// [`IsolationError`], for the first run that has no outcome.
+    pub fn drive(
+        &self,
+        id: &str,
+        program: &Arc<Program>,
+        seat: Seat,
+        runs: usize,
+        receive: &mut dyn FnMut(Transcript),
+    ) -> Result<(), IsolationError> {
+        let mut done = 0;
         while done < runs {
-            let (record, lives) = worker.next_record(program)?;
-            receive(Transcript { program: Arc::clone(program), record });
-            done += 1;
-            if !lives {
-                break;
+            let mut worker = match self.idle().get_mut(id).and_then(Vec::pop) {
+                Some(worker) => worker,
+                None => Worker::start(&self.command, id, program)?,
+            };
+            worker.send(program, seat, runs - done);
+            let mut lives = true;
+            while lives && done < runs {
+                let record;
+                (record, lives) = worker.next_record(program)?;
+                receive(Transcript { program: Arc::clone(program), record });
+                done += 1;
+            }
+            if lives {
+                self.idle().entry(id.to_owned()).or_default().push(worker);
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Worker>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A running child process. Dropping it ends it.
+#[derive(Debug)]
 struct Worker {
     child: Child,
     stdin: Option<ChildStdin>,

@@ -4,20 +4,20 @@
 //! runs it on a [`backend`] and waits for [`quiescence`] after each line, a [`transcript`] says what happened, the
 //! [`oracle`] names the [`verdict`] and the scenario's rule grades it, which makes an [`outcome`].
 
-pub mod verdict;
-pub mod scenario;
-pub mod primitive;
-pub mod object;
-pub mod runtime;
-pub mod quiescence;
+pub mod backend;
 pub mod driver;
-pub mod transcript;
+pub mod isolation;
+pub mod ledger;
+pub mod object;
 pub mod oracle;
 pub mod outcome;
-pub mod backend;
-pub mod worker;
-pub mod watchdog;
-pub mod isolation;
-pub mod suite;
-pub mod ledger;
+pub mod primitive;
+pub mod quiescence;
 pub mod runner;
+pub mod runtime;
+pub mod scenario;
+pub mod suite;
+pub mod transcript;
+pub mod verdict;
+pub mod watchdog;
+pub mod worker;

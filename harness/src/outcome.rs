@@ -44,7 +44,9 @@ impl Outcome {
     /// Returns the lines that tell kinds of behaviour, without the verbatim messages of libraries: two outcomes that
     /// differ in their lines and not here differ only in wording.
     pub fn kinds(&self) -> impl Iterator<Item = &str> {
-        let is_message = |line: &&str| line.len() > RESULT_COLUMN && line.as_bytes()[..RESULT_COLUMN].iter().all(|byte| *byte == b' ');
+        let is_message = |line: &&str| {
+            line.len() > RESULT_COLUMN && line.as_bytes()[..RESULT_COLUMN].iter().all(|byte| *byte == b' ')
+        };
         self.lines.iter().map(String::as_str).filter(move |line| !is_message(line))
     }
 }
@@ -71,12 +73,19 @@ fn row(left: &str, right: &str) -> String {
     format!("{left:width$}  {right}")
 }
 
+/// Returns whether a part of a transcript line says what a condition asks for. A condition may leave out the object that
+/// a transcript adds where the step does not name it.
+fn gives(scenario: &Scenario, part: &str, wanted: &str) -> bool {
+    let names_object = |object: &str| scenario.objects.iter().any(|declared| declared.name.as_str() == object);
+    match part.strip_prefix(wanted) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix(' ').is_some_and(names_object),
+        None => false,
+    }
+}
+
 /// Returns what the `accept` lines of a scenario say of a verdict: the first that applies decides.
-pub fn grade(
-    scenario: &Scenario,
-    verdict: Verdict,
-    steps: impl FnOnce() -> Vec<StepText>,
-) -> (Grade, Option<String>) {
+pub fn grade(scenario: &Scenario, verdict: Verdict, steps: impl FnOnce() -> Vec<StepText>) -> (Grade, Option<String>) {
     if verdict == Verdict::Unsupported {
         return (Grade::Ungraded, None);
     }
@@ -87,8 +96,9 @@ pub fn grade(
     let steps = if candidates.iter().any(|accept| !accept.conditions.is_empty()) { steps() } else { Vec::new() };
     let applies = |accept: &&&Accept| {
         accept.conditions.iter().all(|condition| {
-            let text = condition.step.to_string();
-            steps.iter().any(|step| step.step == text && step.parts.contains(&condition.gives))
+            let texts: Vec<String> = condition.step.members().map(|member| member.to_string()).collect();
+            let is_given = |part: &String| gives(scenario, part, &condition.gives);
+            steps.iter().any(|step| texts.contains(&step.step) && step.parts.iter().any(is_given))
         })
     };
     match candidates.iter().find(applies) {

@@ -102,14 +102,8 @@ impl<C: Copy> Hub<C> {
     /// Returns a hub for `count` tasks, each parked and not yet polled. `polls_max` (at least 1) bounds the polls of
     /// woken tasks between two commands.
     pub fn new(count: usize, polls_max: u32) -> Self {
-        let slot = || Slot {
-            phase: Phase::Parked,
-            woken: false,
-            promised: false,
-            ending: false,
-            command: None,
-            waker: None,
-        };
+        let slot =
+            || Slot { phase: Phase::Parked, woken: false, promised: false, ending: false, command: None, waker: None };
         Self {
             state: Mutex::new(State {
                 tasks: (0..count).map(|_| slot()).collect(),

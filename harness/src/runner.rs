@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::backend::Backend;
 use crate::driver::program::Program;
 use crate::driver::{DriveError, Seat};
-use crate::isolation::{IsolationError, WorkerCommand, drive_isolated};
+use crate::isolation::{IsolationError, Workshop};
 use crate::outcome::Outcome;
 use crate::transcript::{Record, Transcript};
 
@@ -17,8 +17,8 @@ use crate::transcript::{Record, Transcript};
 pub struct Options {
     /// How often each cell runs with the conductor in each seat, at least 1.
     pub runs: usize,
-    /// How to start a worker for the scenarios that need one.
-    pub worker: WorkerCommand,
+    /// The workers, for the scenarios that need one.
+    pub workers: Arc<Workshop>,
     /// Whether every scenario runs in a worker.
     pub isolate: bool,
 }
@@ -67,14 +67,15 @@ pub struct Variant {
 pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
     let mut variants: Vec<(Transcript, usize, &'static str)> = Vec::new();
     for (seat, seat_name) in [(Seat::Spawned, "spawned"), (Seat::BlockOn, "block_on")] {
-        let mut receive = |transcript: Transcript| {
-            match variants.iter_mut().find(|(known, ..)| is_same(&known.record, &transcript.record)) {
-                Some((_, count, _)) => *count += 1,
-                None => variants.push((transcript, 1, seat_name)),
-            }
+        let mut receive = |transcript: Transcript| match variants
+            .iter_mut()
+            .find(|(known, ..)| is_same(&known.record, &transcript.record))
+        {
+            Some((_, count, _)) => *count += 1,
+            None => variants.push((transcript, 1, seat_name)),
         };
         if options.isolate || program.scenario.needs_isolation() {
-            drive_isolated(&options.worker, backend.id(), program, seat, options.runs, &mut receive)?;
+            options.workers.drive(backend.id(), program, seat, options.runs, &mut receive)?;
         } else {
             backend.drive(program, seat, options.runs, None, &mut receive)?;
         }

@@ -131,8 +131,11 @@ impl Suite {
     ///
     /// [`SuiteError`], for the first file that cannot be read, with its place.
     pub fn read(root: &Path) -> Result<Self, SuiteError> {
-        let mut suite =
-            Self { rules: read_rules(&root.join("rules.toml"))?, ledger: Ledger::read(&root.join("ledger.toml"))?, ..Self::default() };
+        let mut suite = Self {
+            rules: read_rules(&root.join("rules.toml"))?,
+            ledger: Ledger::read(&root.join("ledger.toml"))?,
+            ..Self::default()
+        };
         for file in find_scenarios(root)? {
             let place = file.strip_prefix(root).unwrap_or(&file).with_extension("");
             let program = read_program(&file, &place)?;

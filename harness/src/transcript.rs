@@ -126,8 +126,8 @@ pub enum Role {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "fields are the object, the kept future if it is one, and texts")]
 pub enum What {
-    /// A grant: the task holds the object now.
-    Acquired { object: ObjectIndex, future: Option<NameIndex> },
+    /// A grant: the task holds the object now. `wait` says that it came of an acquire and not of a try.
+    Acquired { object: ObjectIndex, future: Option<NameIndex>, wait: bool },
     /// The operation is pending, and its task waits for it.
     Waits { object: ObjectIndex, future: Option<NameIndex>, thread: bool },
     /// A kept future was polled and is pending; nobody waits for it.

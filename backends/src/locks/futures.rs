@@ -8,7 +8,6 @@ use harness::object::{Message, Object};
 use harness::primitive::Primitive;
 use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
 
-
 const MUTEX: MutexCapabilities = MutexCapabilities { blocking: false, is_locked: Query::Emulated };
 
 /// futures-util, by the guards that borrow.

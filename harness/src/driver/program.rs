@@ -143,7 +143,7 @@ impl Program {
     pub fn new(scenario: Arc<Scenario>) -> Result<Self, ProgramError> {
         let tasks = task_names(&scenario);
         too_large(&scenario, tasks.len(), "tasks", TASKS_MAX)?;
-        let count = scenario.steps().map(|(_, step)| who(step).map_or(1, |who| who.members().count())).sum();
+        let count = scenario.steps().map(|(_, step)| step.who().map_or(1, Who::count)).sum();
         too_large(&scenario, count, "steps", STEPS_MAX)?;
         let mut program = Self {
             tasks,
@@ -173,8 +173,8 @@ impl Program {
         let apart = steps.len() == 1;
         let mut first = self.steps.len();
         for step in steps {
-            for member in members(step) {
-                let step = self.compile(line, step, member)?;
+            for member in step.members() {
+                let step = self.compile(line, &member)?;
                 self.steps.push(step);
                 if apart {
                     self.lines.push(first..self.steps.len());
@@ -188,14 +188,13 @@ impl Program {
         Ok(())
     }
 
-    fn compile(&mut self, line: usize, step: &Step, member: Option<TaskName>) -> Result<ProgramStep, ProgramError> {
+    fn compile(&mut self, line: usize, step: &Step) -> Result<ProgramStep, ProgramError> {
         let what = match step {
             Step::Task { action, .. } => Deed::Task(self.task_deed(line, action)?),
             Step::Conductor(conduct) => Deed::Conductor(self.conductor_deed(line, conduct)?),
         };
-        let text = member.map_or_else(|| step.to_string(), |member| step.of(member).to_string());
-        let task = member.map(|member| self.task(member));
-        Ok(ProgramStep { text, task, what })
+        let task = step.who().and_then(|who| who.members().next()).map(|member| self.task(member));
+        Ok(ProgramStep { text: step.to_string(), task, what })
     }
 
     fn task(&self, name: TaskName) -> TaskIndex {
@@ -276,47 +275,10 @@ impl Program {
     }
 }
 
-impl Step {
-    /// Returns the same step, taken by or done to `task` alone.
-    fn of(&self, task: TaskName) -> Step {
-        let mut step = self.clone();
-        match &mut step {
-            Step::Task { who, .. } => *who = task.into(),
-            Step::Conductor(conduct) => match conduct {
-                Conduct::Cancel(who)
-                | Conduct::Abort(who)
-                | Conduct::Detach(who)
-                | Conduct::DropHandle(who)
-                | Conduct::Join(who) => *who = task.into(),
-                Conduct::DropObject(_) | Conduct::Hold(_) => {}
-            },
-        }
-        step
-    }
-}
-
-fn who(step: &Step) -> Option<Who> {
-    match step {
-        Step::Task { who, .. } => Some(*who),
-        Step::Conductor(
-            Conduct::Cancel(who)
-            | Conduct::Abort(who)
-            | Conduct::Detach(who)
-            | Conduct::DropHandle(who)
-            | Conduct::Join(who),
-        ) => Some(*who),
-        Step::Conductor(Conduct::DropObject(_) | Conduct::Hold(_)) => None,
-    }
-}
-
-fn members(step: &Step) -> Vec<Option<TaskName>> {
-    who(step).map_or_else(|| vec![None], |who| who.members().map(Some).collect())
-}
-
 fn task_names(scenario: &Scenario) -> Vec<TaskName> {
     let mut tasks = Vec::new();
     for (_, step) in scenario.steps() {
-        tasks.extend(who(step).into_iter().flat_map(Who::members));
+        tasks.extend(step.who().into_iter().flat_map(Who::members));
         if let Step::Task { action: Action::Send { to, .. }, .. } = step {
             tasks.push(*to);
         }

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
-use super::{Heard, Listener};
 use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use super::task::Belonging;
 use super::thread::Watch;
+use super::{Heard, Listener};
 use crate::object::Object;
 use crate::quiescence::{Hub, TaskIndex};
 use crate::transcript::{At, Event, Role, What};

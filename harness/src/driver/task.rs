@@ -50,9 +50,15 @@ enum Waiting {
     /// For an operation that it owns.
     Operation(Pending),
     /// For an operation that lies with its acting waker.
-    Shared { object: ObjectIndex, future: Kept },
+    Shared {
+        object: ObjectIndex,
+        future: Kept,
+    },
     /// For a future that it keeps.
-    Kept { name: NameIndex, object: ObjectIndex },
+    Kept {
+        name: NameIndex,
+        object: ObjectIndex,
+    },
     /// For a thread.
     Thread(ThreadWait),
 }
@@ -590,10 +596,8 @@ impl<R: Runtime> Worker<'_, R> {
 /// Returns the event of a reply.
 pub(super) fn what(object: ObjectIndex, request: Request, future: Kept, reply: &Reply) -> What {
     match reply {
-        Reply::Granted => What::Acquired { object, future },
-        Reply::Refused(message) => {
-            What::Refused { object, future, wait: request.waits(), message: message.clone() }
-        }
+        Reply::Granted => What::Acquired { object, future, wait: request.waits() },
+        Reply::Refused(message) => What::Refused { object, future, wait: request.waits(), message: message.clone() },
         Reply::Answer(text) if request == Request::IsLocked => What::Answered { object, locked: text == "yes" },
         Reply::Answer(text) => What::Printed { object, text: text.clone() },
         Reply::Unsupported => What::Unsupported,

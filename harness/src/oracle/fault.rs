@@ -19,6 +19,8 @@ pub(super) fn judge(program: &Program, fault: &Fault) -> Finding {
         Fault::Hung { step, how: Hang::Spinning } => {
             Finding::new(Verdict::Hung, format!("{} never comes back and keeps its thread busy", within(step)))
         }
-        Fault::Crashed { step, how } => Finding::new(Verdict::Crashed, format!("{} ended the process: {how}", within(step))),
+        Fault::Crashed { step, how } => {
+            Finding::new(Verdict::Crashed, format!("{} ended the process: {how}", within(step)))
+        }
     }
 }

@@ -31,10 +31,11 @@ struct Overtaking {
 impl Order {
     /// Hears one event, with the state before it.
     pub(super) fn hear(&mut self, event: &Event, before: &Replay) {
-        let (What::Acquired { object, future }, Some(granted)) = (&event.what, event.task) else {
+        let (What::Acquired { object, future, wait: waits }, Some(granted)) = (&event.what, event.task) else {
             return;
         };
-        let since = before.since(granted, *object, *future).unwrap_or(usize::MAX);
+        let began = if *waits { before.since(granted, *object, *future) } else { None };
+        let since = began.unwrap_or(usize::MAX);
         let is_passed = |wait: &&crate::transcript::replay::Wait| wait.object == *object && wait.since < since;
         let passed: Vec<TaskIndex> =
             before.waits.iter().filter(is_passed).map(|wait| wait.task).filter(|task| *task != granted).collect();

@@ -30,10 +30,8 @@ impl Transcript {
         let words = Words { program: &self.program };
         let mut steps = Vec::with_capacity(self.program.steps.len());
         for line in &self.program.lines {
-            let events: Vec<&Event> = self
-                .script()
-                .filter(|event| matches!(event.at, At::Step(step) if line.contains(&step)))
-                .collect();
+            let events: Vec<&Event> =
+                self.script().filter(|event| matches!(event.at, At::Step(step) if line.contains(&step))).collect();
             let hung_at = hung_at(&self.record);
             for step in line.clone() {
                 let text = words.step(step, &events, hung_at == Some(step));
@@ -352,11 +350,7 @@ impl Cell {
                 Cell::Tasks { letter: other, first: Some(next), .. },
             ) if letter == other => {
                 let grown = Cell::Tasks { letter: *letter, first: Some(*first), last: Some(*next) };
-                if next == last && first == last {
-                    Some(self.clone())
-                } else {
-                    (*next == last + 1).then_some(grown)
-                }
+                if next == last && first == last { Some(self.clone()) } else { (*next == last + 1).then_some(grown) }
             }
             (own, next) => (own == next).then(|| own.clone()),
         }
@@ -433,4 +427,3 @@ fn fold(steps: &[StepText]) -> Vec<StepText> {
     };
     fold_rows(rows.collect()).into_iter().map(unfold).collect()
 }
-

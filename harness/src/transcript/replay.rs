@@ -67,7 +67,7 @@ impl Replay {
             return;
         };
         match &event.what {
-            What::Acquired { object, future } => self.grant(task, *object, *future, event.role),
+            What::Acquired { object, future, wait } => self.grant(task, *object, *future, *wait),
             What::Waits { object, future, .. } => self.wait(task, *object, *future),
             What::Pending { object, future } => self.pend(task, *object, *future),
             What::Prepared { object, future } => {
@@ -130,12 +130,13 @@ impl Replay {
         waits.map(|wait| Some(wait.since)).chain(kept.map(|kept| kept.since)).next().flatten()
     }
 
-    fn grant(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, role: Role) {
-        let since = self.since(task, object, future).unwrap_or(self.clock);
+    fn grant(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, waits: bool) {
+        let began = if waits { self.since(task, object, future) } else { None };
+        let since = began.unwrap_or(self.clock);
         for wait in self.waits.iter_mut().filter(|wait| wait.object == object && wait.since < since) {
             wait.overtaken += 1;
         }
-        if role != Role::Waker || self.since(task, object, future).is_some() {
+        if waits {
             self.end_operation(task, object, future);
         }
         self.guards.push(Guard { task, object, forgotten: false });
