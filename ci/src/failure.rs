@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use harness::report::Status;
 use harness::report::json::ReadError;
+use harness::report::junit::SerializeError;
 use harness::snapshot::SnapshotError;
 use harness::suite::SuiteError;
 use harness::worker::WorkerError;
@@ -66,6 +67,11 @@ pub(crate) enum Failure {
     /// A snapshot that cannot be read.
     #[error(transparent)]
     Snapshot(#[from] SnapshotError),
+    /// Two sides that have no backend in common.
+    #[error(
+        "{left} has {left_backends} and {right} has {right_backends}: none is on both sides; save the reports of the same backends, or of one backend each"
+    )]
+    NothingCommon { left: String, left_backends: String, right: String, right_backends: String },
     /// A saved report that cannot be read.
     #[error("{}: {source}", path.display())]
     Report { path: PathBuf, source: ReadError },
@@ -75,6 +81,9 @@ pub(crate) enum Failure {
     /// A file, or the standard output, that cannot be written.
     #[error("{target}: {source}; the report is not complete: free some space or write it elsewhere with --out")]
     Write { target: String, source: std::io::Error },
+    /// A report that cannot be put into XML.
+    #[error("the report cannot be written as XML: {0}; write it with --format json")]
+    Xml(SerializeError),
     /// The running program is not known to itself.
     #[error("the path of this program is not known: {0}; start it by its full path, so that it can start workers")]
     OwnPath(std::io::Error),
@@ -86,7 +95,7 @@ pub(crate) enum Failure {
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {
-            Failure::Write { .. } | Failure::OwnPath(_) | Failure::Worker(_) => 3,
+            Failure::Write { .. } | Failure::Xml(_) | Failure::OwnPath(_) | Failure::Worker(_) => 3,
             _ => 2,
         })
     }

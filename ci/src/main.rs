@@ -4,10 +4,12 @@
 
 mod backend_choice;
 mod bootstrap;
+mod cells;
 mod command;
 mod failure;
 mod output;
 mod scenario_choice;
+mod scenario_files;
 
 use std::process::ExitCode;
 

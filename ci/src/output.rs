@@ -5,7 +5,8 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
 
-use harness::report::table::Layout;
+use harness::report::paint::{Layout, TITLE};
+use harness::scenario::Scenario;
 
 use crate::failure::Failure;
 
@@ -41,6 +42,17 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(path, text).map_err(|source| Failure::Write { target: path.display().to_string(), source })
 }
 
+/// Adds `text` to the file `path`.
+///
+/// # Errors
+///
+/// [`Failure::Write`].
+pub(crate) fn append(path: &Path, text: &str) -> Result<(), Failure> {
+    let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|source| Failure::Write { target: path.display().to_string(), source })
+}
+
 /// Says on stderr what went wrong. If stderr is gone, there is nobody to tell.
 pub(crate) fn complain(failure: &Failure) {
     let _ = writeln!(anstream::stderr().lock(), "error: {failure}");
@@ -49,4 +61,11 @@ pub(crate) fn complain(failure: &Failure) {
 /// Says something on stderr beside the result.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{text}");
+}
+
+/// Returns a scenario with its name as a heading, indented.
+pub(crate) fn scenario(scenario: &Scenario) -> String {
+    let lines: String =
+        scenario.to_string().lines().map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
+    format!("{}\n\n{lines}\n", layout().paint(TITLE, scenario.name.as_str()))
 }

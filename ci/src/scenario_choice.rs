@@ -1,12 +1,12 @@
 //! Which scenarios a command works on: patterns and paths, held against the suite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use harness::driver::program::Program;
 use harness::scenario::diagnostic::nearest;
-use harness::scenario::name::ScenarioName;
+use harness::scenario::name::{RuleId, ScenarioName};
 use harness::suite::{Suite, SuiteError, find_scenarios, read_program};
 
 use crate::backend_choice::matcher;
@@ -123,4 +123,31 @@ pub(crate) fn unknown_scenario(suite: &Suite, name: &str) -> Failure {
         None => "`keyalike list` names them all, and a path must be that of a file or folder".to_owned(),
     };
     Failure::Unknown { what: "scenario", name: name.to_owned(), hint }
+}
+
+/// Returns the rules that `patterns` name.
+///
+/// # Errors
+///
+/// [`Failure::Unknown`], if one names none.
+pub(crate) fn choose_rules(suite: &Suite, patterns: &[String]) -> Result<BTreeSet<RuleId>, Failure> {
+    let mut chosen = BTreeSet::new();
+    for pattern in patterns {
+        let matches = matcher(pattern)?;
+        let before = chosen.len();
+        chosen.extend(suite.rules.keys().filter(|rule| matches.is_match(rule.as_str())).cloned());
+        if chosen.len() == before {
+            return Err(unknown_rule(suite, pattern));
+        }
+    }
+    Ok(chosen)
+}
+
+/// Returns the failure for a name that no rule has.
+pub(crate) fn unknown_rule(suite: &Suite, name: &str) -> Failure {
+    let hint = match nearest(name, suite.rules.keys().map(RuleId::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`keyalike list --rules` names them all".to_owned(),
+    };
+    Failure::Unknown { what: "rule", name: name.to_owned(), hint }
 }

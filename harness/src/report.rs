@@ -2,8 +2,13 @@
 //!
 //! The modules below put it into text, each into one format. None of them decides anything, and none prints.
 
+pub mod columns;
+pub mod github;
 pub mod json;
-
+pub mod junit;
+pub mod markdown;
+pub mod paint;
+pub mod side_by_side;
 pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

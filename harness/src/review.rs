@@ -102,7 +102,8 @@ pub fn review(
     review.summary.expected = scope.scenarios * scope.backends.len();
     cells.iter().for_each(|cell| review.cell(cell));
     for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
-        review.row(row);
+        review.violations(row);
+        review.divergence(row);
     }
     review.snapshots(snapshots);
     review.stale();
@@ -138,26 +139,32 @@ impl Review<'_> {
                 self.find(FindingKind::Failed, cell, message, show(cell));
             }
         }
-        if cell.violates() {
-            self.violation(cell);
-        }
     }
 
-    fn violation(&mut self, cell: &CellReport) {
-        self.summary.violations += 1;
-        let explains = |entry: &Entry| entry.explains_violation(cell.scenario.as_str(), &cell.backend);
-        if self.is_explained(explains) {
-            self.summary.violations_reviewed += 1;
-            return;
+    /// Looks for cells of one scenario that violate its rule, and for the entries that say why.
+    fn violations(&mut self, row: &[CellReport]) {
+        let mut unexplained: Vec<&CellReport> = Vec::new();
+        for cell in row.iter().filter(|cell| cell.violates()) {
+            self.summary.violations += 1;
+            if self.is_explained(|entry| entry.explains_violation(cell.scenario.as_str(), &cell.backend)) {
+                self.summary.violations_reviewed += 1;
+            } else {
+                unexplained.push(cell);
+            }
         }
-        let rule = cell.rule.as_ref().map_or_else(|| "its rule".to_owned(), ToString::to_string);
-        let verdict = cell.outcome().map_or("", |outcome| outcome.verdict.as_str());
-        let message = format!("{} violates {rule}: {verdict}", cell.backend);
-        self.find(FindingKind::Violation, cell, message, show(cell));
+        let Some(first) = unexplained.first() else { return };
+        let rule = first.rule.as_ref().map_or_else(|| "no rule".to_owned(), ToString::to_string);
+        self.findings.push(Finding {
+            kind: FindingKind::Violation,
+            scenario: Some(first.scenario.clone()),
+            backends: unexplained.iter().map(|cell| cell.backend.clone()).collect(),
+            message: format!("{rule}: {}", say_verdicts(&unexplained)),
+            hint: show(first),
+        });
     }
 
     /// Looks for pairs of backends that differ, and for the entries that say why.
-    fn row(&mut self, row: &[CellReport]) {
+    fn divergence(&mut self, row: &[CellReport]) {
         let cells: Vec<(&CellReport, &[String])> =
             row.iter().filter_map(|cell| Some((cell, cell.comparable()?))).collect();
         let (mut worst, mut unexplained): (_, Vec<&CellReport>) = (Difference::None, Vec::new());
@@ -276,6 +283,32 @@ fn show(cell: &CellReport) -> String {
     format!("keyalike show {}", cell.scenario)
 }
 
+/// Says which backends came to which verdict: `lost-wakeup on tokio, smol; completed on async-std`.
+fn say_verdicts(cells: &[&CellReport]) -> String {
+    let mut verdicts: Vec<(Verdict, Vec<&str>)> = Vec::new();
+    for cell in cells {
+        let Some(verdict) = cell.outcome().map(|outcome| outcome.verdict) else { continue };
+        match verdicts.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, backends)) => backends.push(&cell.backend),
+            None => verdicts.push((verdict, vec![&cell.backend])),
+        }
+    }
+    let texts: Vec<String> =
+        verdicts.iter().map(|(verdict, backends)| format!("{verdict} on {}", say_backends(backends))).collect();
+    texts.join("; ")
+}
+
+/// Names backends, the first few of many.
+fn say_backends(backends: &[&str]) -> String {
+    const NAMED_MAX: usize = 4;
+    match backends {
+        [first, second, rest @ ..] if backends.len() > NAMED_MAX => {
+            format!("{first}, {second} and {} more", rest.len())
+        }
+        _ => backends.join(", "),
+    }
+}
+
 /// Says who stands on which side: `a: tokio | b: async-std, smol`.
 fn say_sides(cells: &[&CellReport], difference: Difference) -> String {
     let mut sides: Vec<(&str, Vec<&str>)> = Vec::new();
@@ -287,7 +320,7 @@ fn say_sides(cells: &[&CellReport], difference: Difference) -> String {
         }
     }
     let sides: Vec<String> =
-        sides.into_iter().map(|(letter, backends)| format!("{letter}: {}", backends.join(", "))).collect();
+        sides.into_iter().map(|(letter, backends)| format!("{letter}: {}", say_backends(&backends))).collect();
     let what = if difference == Difference::Wording { " (wording only)" } else { "" };
     format!("{}{what}", sides.join(" | "))
 }

@@ -9,20 +9,17 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use harness::backend::Backend;
 use harness::comparison::Difference;
-use harness::driver::program::Program;
-use harness::isolation::{WorkerCommand, Workshop};
+use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
 use harness::review::{Scope, review};
-use harness::runner::{Cell, Options, run_all};
-use harness::scenario::name::RuleId;
-use harness::suite::Suite;
+use harness::scenario::name::ScenarioName;
+use harness::suite::{EXTENSION, Suite};
 use harness::verdict::Verdict;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::backend_choice::{BackendChoice, matcher};
+use crate::backend_choice::BackendChoice;
 use crate::failure::{Ending, Failure};
-use crate::scenario_choice::{Programs, SuiteChoice, choose};
-use crate::{bootstrap, output};
+use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules};
+use crate::{bootstrap, cells, output};
 
 /// The arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -67,6 +64,12 @@ enum Format {
     Table,
     /// Everything, for programs
     Json,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Markdown, for a pull request
+    Markdown,
+    /// Workflow commands, and Markdown in the summary of the step
+    Github,
 }
 
 fn verdict_parser() -> impl TypedValueParser<Value = Verdict> {
@@ -80,8 +83,8 @@ impl Run {
         let suite = self.suite.read()?;
         let programs = self.choose(&suite)?;
         let backends = self.backends.start()?;
-        let cells = run_cells(&programs, &backends, self.repeat.get(), self.isolate)?;
-        let mut report = self.report(&suite, &programs, &backends, &cells)?;
+        let cells = cells::run(&programs, &backends, self.repeat.get(), self.isolate)?;
+        let mut report = self.report(&suite, &programs, &backends, cells)?;
         let status = report.status();
         if self.only_divergent || !self.verdicts.is_empty() {
             report.retain_rows(|row| self.wants(row));
@@ -107,10 +110,8 @@ impl Run {
         suite: &Suite,
         programs: &Programs,
         backends: &[Arc<dyn Backend>],
-        cells: &[Cell],
+        cells: Vec<CellReport>,
     ) -> Result<Report, Failure> {
-        let mut cells: Vec<CellReport> = cells.iter().map(CellReport::of).collect();
-        report::give_letters(&mut cells);
         let snapshots = match &self.snapshots {
             Some(folder) => folder.clone(),
             None => self.suite.root().join("../snapshots"),
@@ -148,70 +149,39 @@ impl Run {
     }
 
     fn write(&self, report: &Report) -> Result<(), Failure> {
-        let layout = if self.out.is_some() { report::table::Layout::default() } else { output::layout() };
+        let layout = if self.out.is_some() { Layout::default() } else { output::layout() };
         let text = match self.format {
             Format::Table => report::table::render(report, layout),
             Format::Json => report::json::render(report),
+            Format::Junit => report::junit::render(report).map_err(Failure::Xml)?,
+            Format::Markdown => report::markdown::render(report),
+            Format::Github => self.github(report)?,
         };
         match &self.out {
             Some(path) => output::save(path, &text),
             None => output::print(&text),
         }
     }
-}
 
-/// Runs every scenario on every backend, with progress on a terminal.
-///
-/// # Errors
-///
-/// [`Failure::OwnPath`], if no worker can be started.
-pub(crate) fn run_cells(
-    programs: &Programs,
-    backends: &[Arc<dyn Backend>],
-    runs: usize,
-    isolate: bool,
-) -> Result<Vec<Cell>, Failure> {
-    let programs: Vec<Arc<Program>> = programs.values().cloned().collect();
-    let workers = Arc::new(Workshop::new(WorkerCommand::own().map_err(Failure::OwnPath)?));
-    let bar = progress_bar(programs.len() * backends.len());
-    let cells =
-        run_all(&programs, backends, &Options { runs, workers, isolate }, &|done| bar.set_position(done as u64));
-    bar.finish_and_clear();
-    Ok(cells)
-}
-
-/// Returns a bar on stderr. It is hidden unless stderr is a terminal.
-fn progress_bar(cells: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} cells {elapsed}");
-    let bar = ProgressBar::with_draw_target(Some(cells as u64), ProgressDrawTarget::stderr());
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-/// Returns the rules that `patterns` name.
-///
-/// # Errors
-///
-/// [`Failure::Unknown`], if one names none.
-pub(crate) fn choose_rules(suite: &Suite, patterns: &[String]) -> Result<BTreeSet<RuleId>, Failure> {
-    let mut chosen = BTreeSet::new();
-    for pattern in patterns {
-        let matches = matcher(pattern)?;
-        let before = chosen.len();
-        chosen.extend(suite.rules.keys().filter(|rule| matches.is_match(rule.as_str())).cloned());
-        if chosen.len() == before {
-            return Err(unknown_rule(suite, pattern));
+    /// Returns the workflow commands. The Markdown goes to the summary of the step where there is one, and follows them
+    /// elsewhere.
+    fn github(&self, report: &Report) -> Result<String, Failure> {
+        let root = self.suite.root();
+        let folder = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let file_of = |scenario: &ScenarioName| {
+            let file = format!("{scenario}.{EXTENSION}");
+            root.join(&file).is_file().then(|| format!("{folder}/{file}"))
+        };
+        let annotations = report::github::render(report, &file_of);
+        let markdown = report::markdown::render(report);
+        match std::env::var_os("GITHUB_STEP_SUMMARY") {
+            Some(path) => {
+                output::append(path.as_ref(), &markdown)?;
+                Ok(annotations)
+            }
+            None => Ok(format!("{annotations}\n{markdown}")),
         }
     }
-    Ok(chosen)
-}
-
-/// Returns the failure for a name that no rule has.
-pub(crate) fn unknown_rule(suite: &Suite, name: &str) -> Failure {
-    let hint = match harness::scenario::diagnostic::nearest(name, suite.rules.keys().map(RuleId::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "`keyalike list --rules` names them all".to_owned(),
-    };
-    Failure::Unknown { what: "rule", name: name.to_owned(), hint }
 }
 
 fn environment() -> Environment {

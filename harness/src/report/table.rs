@@ -5,21 +5,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 
 use crate::comparison::Difference;
+use crate::report::paint::{BAD, DIVERGENT, GOOD, Layout, QUIET, TITLE, width};
 use crate::report::{Answer, CellReport, Group, Report, Row, Status};
 use crate::review::{Finding, FindingKind};
 use crate::verdict::Verdict;
-
-/// How much room there is, and of what kind.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Layout {
-    /// The width in columns; nothing if it is not bounded.
-    pub width: Option<usize>,
-    /// Whether colours are shown.
-    pub colour: bool,
-}
 
 /// How many columns the matrix may have before it is drawn with letters, where its width is not bounded.
 const WORD_COLUMNS_MAX: usize = 8;
@@ -28,12 +20,6 @@ const NAME_WIDTH_MIN: usize = 28;
 /// The width of the marks before a name, and of the gap between columns.
 const MARGIN: usize = 4;
 const GAP: usize = 2;
-
-const THEME: Style = Style::new().bold();
-const QUIET: Style = Style::new().dimmed();
-const DIVERGENT: Style = AnsiColor::Yellow.on_default();
-const BAD: Style = AnsiColor::Red.on_default().bold();
-const GOOD: Style = AnsiColor::Green.on_default();
 
 /// Puts a report into text for a terminal.
 pub fn render(report: &Report, layout: Layout) -> String {
@@ -69,14 +55,21 @@ impl Matrix {
         };
         let words: Vec<usize> = (0..report.backends.len()).map(width_of).collect();
         let cells: usize = words.iter().map(|width| width + GAP).sum();
-        match layout.width {
-            None if words.len() > WORD_COLUMNS_MAX => Self { name, words: None },
-            Some(width) if MARGIN + NAME_WIDTH_MIN + cells > width => Self { name, words: None },
-            None => Self { name, words: Some(words) },
-            // A few names are longer than the rest: they stand on a line of their own.
-            Some(width) => Self { name: name.min(width - MARGIN - cells), words: Some(words) },
-        }
+        let is_wide = match layout.width {
+            None => words.len() > WORD_COLUMNS_MAX,
+            Some(width) => MARGIN + NAME_WIDTH_MIN.min(name) + cells > width,
+        };
+        let (cells, words) = if is_wide { (letters_width(report), None) } else { (cells, Some(words)) };
+        // A few names are longer than the rest: where room is short, they stand on a line of their own.
+        let room = layout.width.map_or(name, |width| width.saturating_sub(MARGIN + cells).max(NAME_WIDTH_MIN));
+        Self { name: name.min(room), words }
     }
+}
+
+/// Returns the width of the cells where they are letters, with the verdicts behind them.
+fn letters_width(report: &Report) -> usize {
+    const VERDICTS: usize = 24;
+    GAP + report.backends.len() * 2 + VERDICTS
 }
 
 /// Returns whether a row is drawn, and not folded into the line of its theme.
@@ -97,10 +90,6 @@ fn split_head(id: &str) -> Vec<String> {
         Some(place) => vec![id[..=place].to_owned(), id[place + 1..].to_owned()],
         None => vec![id.to_owned()],
     }
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
 }
 
 /// Returns the marks of a row: how its backends differ, and whether that is reviewed.
@@ -150,17 +139,43 @@ fn letter_of<'a>(row: &Row<'a>, cell: &'a CellReport) -> &'a str {
     cell.outcome().map_or("", |outcome| &outcome.letter)
 }
 
-/// Returns a cell as one letter with its marks, for a matrix of many columns.
-fn letter_cell(row: &Row<'_>, column: usize) -> String {
-    let Some(cell) = row.cells[column] else { return " ".to_owned() };
-    let letter = match &cell.answer {
+/// Returns a cell as one letter, for a matrix of many columns.
+fn letter_cell<'a>(row: &Row<'a>, column: usize) -> &'a str {
+    let Some(cell) = row.cells[column] else { return " " };
+    match &cell.answer {
         Answer::Outcome(outcome) if outcome.verdict == Verdict::Unsupported => "-",
         Answer::Outcome(_) if row.difference == Difference::None => ".",
         Answer::Outcome(outcome) => &outcome.letter,
         Answer::Varies { .. } => "V",
         Answer::Failed { .. } => "X",
+    }
+}
+
+/// Returns what the letters of a row stand for: `a completed, b, c panicked !`.
+fn say_letters(row: &Row<'_>) -> String {
+    let mut verdicts: Vec<(String, Vec<&str>)> = Vec::new();
+    for (letter, cells) in row.outcomes() {
+        let Some(outcome) = cells[0].outcome().filter(|outcome| outcome.verdict != Verdict::Unsupported) else {
+            continue;
+        };
+        let marks = cell_marks(row, cells[0]);
+        let space = if marks.is_empty() { "" } else { " " };
+        let text = format!("{}{space}{marks}", outcome.verdict);
+        match verdicts.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, letters)) => letters.push(letter),
+            None => verdicts.push((text, vec![letter])),
+        }
+    }
+    let is_divergent = row.difference != Difference::None;
+    let say = |(text, letters): (String, Vec<&str>)| {
+        if is_divergent { format!("{} {text}", letters.join(",")) } else { text }
     };
-    format!("{letter}{}", if cell.violates() { "!" } else { " " })
+    let texts: Vec<String> = verdicts.into_iter().map(say).collect();
+    let has_other = row.cells.iter().flatten().any(|cell| cell.outcome().is_none());
+    match texts.is_empty() && !has_other {
+        true => Verdict::Unsupported.to_string(),
+        false => texts.join("; "),
+    }
 }
 
 fn cell_style(row: &Row<'_>, cell: Option<&CellReport>) -> Style {
@@ -184,11 +199,11 @@ impl Page {
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
-        if self.layout.colour && !text.trim().is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        self.layout.paint(style, text)
     }
 
     fn heading(&mut self, text: &str) {
-        let text = self.paint(THEME, text);
+        let text = self.paint(TITLE, text);
         self.line("");
         self.line(&text);
     }
@@ -199,7 +214,7 @@ impl Page {
             if facts.repeat > 1 { format!(", each {} times in each seat", facts.repeat) } else { String::new() };
         let head =
             format!("{} on {}{repeat}", count(facts.scenarios, "scenario"), count(report.backends.len(), "backend"));
-        let head = self.paint(THEME, &head);
+        let head = self.paint(TITLE, &head);
         self.line(&head);
         let id_width = report.backends.iter().map(|backend| backend.id.len()).max().unwrap_or(0);
         for (index, backend) in report.backends.iter().enumerate() {
@@ -223,7 +238,7 @@ impl Page {
         for group in groups {
             let shown: Vec<&Row<'_>> = group.rows.iter().filter(|row| is_shown(group, row)).collect();
             let title = if group.theme.is_empty() { "(no theme)" } else { group.theme };
-            let title = self.paint(THEME, title);
+            let title = self.paint(TITLE, title);
             let folded = fold(group, shown.len());
             self.line(&format!("{title}{folded}"));
             for row in shown {
@@ -242,15 +257,24 @@ impl Page {
             for (head, width) in heads.iter().zip(widths) {
                 let _ = write!(line, "  {:width$}", head.get(level).map_or("", String::as_str));
             }
-            let line = self.paint(THEME, line.trim_end());
+            let line = self.paint(TITLE, line.trim_end());
             self.line(&line);
         }
     }
 
+    /// The numbers of the backends, tens above units.
     fn letter_heads(&mut self, report: &Report, name: usize) {
-        let numbers: String = (1..=report.backends.len()).map(|number| format!("{number:<3}")).collect();
-        let line = self.paint(THEME, &format!("{}{numbers}", " ".repeat(MARGIN + name + GAP)));
-        self.line(&line);
+        let indent = " ".repeat(MARGIN + name + GAP);
+        let numbers = 1..=report.backends.len();
+        let tens: String = numbers
+            .clone()
+            .map(|number| if number < 10 { "  ".to_owned() } else { format!("{} ", number / 10 % 10) })
+            .collect();
+        let units: String = numbers.map(|number| format!("{} ", number % 10)).collect();
+        for digits in [tens, units].iter().filter(|digits| !digits.trim().is_empty()) {
+            let line = self.paint(TITLE, format!("{indent}{digits}").trim_end());
+            self.line(&line);
+        }
     }
 
     fn name(&mut self, row: &Row<'_>, name: usize) -> String {
@@ -280,21 +304,9 @@ impl Page {
         line.push_str("  ");
         for column in 0..row.cells.len() {
             let text = letter_cell(row, column);
-            let _ = write!(line, "{} ", self.paint(cell_style(row, row.cells[column]), &text));
+            let _ = write!(line, "{} ", self.paint(cell_style(row, row.cells[column]), text));
         }
-        let mut verdicts: Vec<String> = Vec::new();
-        for (letter, cells) in row.outcomes() {
-            let Some(outcome) = cells[0].outcome() else { continue };
-            let letter = match outcome.verdict {
-                Verdict::Unsupported => "",
-                _ if row.difference == Difference::None => "",
-                _ => letter,
-            };
-            let text =
-                if letter.is_empty() { outcome.verdict.to_string() } else { format!("{letter} {}", outcome.verdict) };
-            verdicts.push(text);
-        }
-        let _ = write!(line, " {}", verdicts.join(", "));
+        let _ = write!(line, " {}", say_letters(row));
         self.line(&line);
     }
 
@@ -315,7 +327,8 @@ impl Page {
             (has(FindingKind::Divergence) || has(FindingKind::Violation), "?", "no entry of the ledger explains it"),
             (has(FindingKind::Changed), "*", "it differs from its snapshot"),
             (letters, ".", "the same as all others"),
-            (letters, "-", "unsupported"),
+            (letters, "-", "the backend declares that it lacks an operation of the scenario"),
+            (letters, "V X", "two runs differ; not run"),
         ];
         let shown: Vec<String> = marks
             .iter()
@@ -351,12 +364,17 @@ impl Page {
 
     fn findings(&mut self, findings: &[Finding]) {
         for same in findings.chunk_by(|one, next| one.kind == next.kind) {
-            let kind = same[0].kind;
-            let lines = lines_of(same);
-            self.heading(&format!("{} ({})", kind.title(), lines.len()));
-            let width = lines.iter().map(|(left, _)| width(left)).max().unwrap_or(0).min(60);
-            for (left, right) in lines {
-                self.line(&format!("  {left:width$}  {right}"));
+            let hint = if same[0].scenario.is_some() { "; `keyalike show SCENARIO` shows one" } else { "" };
+            let hint =
+                if same[0].kind == FindingKind::Changed { "; run the tests, then `cargo insta review`" } else { hint };
+            self.heading(&format!("{} ({}){hint}", same[0].kind.title(), same.len()));
+            let width = same.iter().filter_map(|finding| Some(width(finding.scenario.as_ref()?.as_str()))).max();
+            for finding in same {
+                let Some(scenario) = &finding.scenario else {
+                    self.line(&format!("  {}; {}", finding.message, finding.hint));
+                    continue;
+                };
+                self.line(&format!("  {scenario:width$}  {}", finding.message, width = width.unwrap_or(0)));
             }
         }
     }
@@ -416,25 +434,6 @@ fn fold(group: &Group<'_>, shown: usize) -> String {
     }
 }
 
-/// Puts findings of one kind into lines: the command that shows each, and what is so. What concerns one scenario alike
-/// on several backends is one line.
-fn lines_of(findings: &[Finding]) -> Vec<(String, String)> {
-    let mut lines: Vec<(String, Vec<&Finding>)> = Vec::new();
-    for finding in findings {
-        match lines.iter_mut().find(|(hint, known)| *hint == finding.hint && known[0].scenario == finding.scenario) {
-            Some((_, known)) if finding.scenario.is_some() => known.push(finding),
-            _ => lines.push((finding.hint.clone(), vec![finding])),
-        }
-    }
-    lines
-        .into_iter()
-        .map(|(hint, findings)| {
-            let messages: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
-            (hint, messages.join("; "))
-        })
-        .collect()
-}
-
 /// Counts findings by their kind: `3 unreviewed violations, 1 stale ledger entry`.
 pub(super) fn say_counts(findings: &[Finding]) -> String {
     let kinds = findings.chunk_by(|one, next| one.kind == next.kind);
@@ -450,6 +449,6 @@ fn count_entries(stale: usize) -> String {
 }
 
 /// Returns a number with its noun.
-pub(super) fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
