@@ -32,7 +32,7 @@ impl SuiteChoice {
     ///
     /// [`Failure::Suite`].
     pub(crate) fn read(&self) -> Result<Suite, Failure> {
-        Ok(Suite::read(&self.root())?)
+        Ok(suites::read(&self.root())?)
     }
 }
 

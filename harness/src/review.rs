@@ -176,7 +176,10 @@ impl Review<'_> {
                 }
                 worst = worst.max(apart);
                 let name = one.scenario.as_str();
-                if !self.is_explained(|entry| entry.explains_divergence(name, &one.backend, &other.backend)) {
+                let only_wording = apart == Difference::Wording;
+                let explains =
+                    |entry: &Entry| entry.explains_divergence(name, &one.backend, &other.backend, only_wording);
+                if !self.is_explained(explains) {
                     unexplained.extend([*one, *other]);
                 }
             }
@@ -238,6 +241,7 @@ impl Review<'_> {
             }
             let what = match entry.kind {
                 Kind::Divergence => "divergence",
+                Kind::Wording => "wording",
                 Kind::Violation => "violation",
             };
             self.summary.stale += 1;

@@ -116,7 +116,7 @@ impl Run {
             Some(folder) => folder.clone(),
             None => self.suite.root().join("../snapshots"),
         };
-        let check = harness::snapshot::check(&snapshots, &cells)?;
+        let check = harness::snapshot::check(&snapshots, &cells, &suites::pairs::table)?;
         let scope = Scope {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
             known_backends: backends::known().into_iter().map(|known| known.id).collect(),
@@ -129,7 +129,7 @@ impl Run {
             suite: SuiteFacts {
                 scenarios: programs.len(),
                 scenarios_total: suite.programs.len(),
-                generated: BTreeSet::new(),
+                generated: BTreeSet::from([suites::pairs::THEME.to_owned()]),
                 repeat: self.repeat.get(),
                 isolated: self.isolate,
             },

@@ -159,9 +159,8 @@ fn check_pairs(backend: &dyn Backend, first: &str, standard: &Standard) -> Resul
 }
 
 fn first_verbs() -> BTreeSet<String> {
-    let prefix = format!("{}/", suites::pairs::THEME);
-    let pairs = SUITE.programs.keys().filter_map(|name| name.as_str().strip_prefix(&prefix));
-    pairs.filter_map(|pair| pair.split_once("-then-")).map(|(first, _)| first.to_owned()).collect()
+    let tables = SUITE.programs.keys().filter_map(suites::pairs::table);
+    tables.filter_map(|table| table.as_str().rsplit_once('/').map(|(_, first)| first.to_owned())).collect()
 }
 
 fn assert_reviewed(backend: &str, name: &str, text: &str) -> Result<(), Failed> {
