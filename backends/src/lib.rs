@@ -83,6 +83,8 @@ pub fn known() -> Vec<Known> {
 pub struct Entry {
     /// `RUNTIME+LOCKS`, or the runtime alone for its native pair.
     pub id: String,
+    /// The lock library, as ids call it.
+    pub locks: &'static str,
     /// Whether it is a runtime's native pair, and so a column by default.
     pub native: bool,
     start: Box<dyn Fn() -> Arc<dyn Backend> + Send + Sync>,
@@ -163,5 +165,10 @@ fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, 
         capabilities: Vec::new(),
         native,
     };
-    Entry { id, native, start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))) }
+    Entry {
+        id,
+        locks: locks.id,
+        native,
+        start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))),
+    }
 }

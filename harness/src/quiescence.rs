@@ -41,10 +41,13 @@ struct State<C> {
     admitted: Option<TaskIndex>,
     /// A line of several steps is under way: the queue stands still.
     held: bool,
-    /// The conductor itself touches objects: wakes are expected.
+    /// The conductor itself touches objects: wakes are expected, and the queue stands still meanwhile.
     acting: bool,
-    /// Wakes that a runtime has promised and ends that it has announced.
-    owed: usize,
+    /// Wakes that a runtime has promised.
+    promises: usize,
+    /// Ends that a runtime has announced. It drops these tasks on a thread of its own choice, with no poll, so the queue
+    /// stands still until it has.
+    endings: usize,
     /// Operations on threads beside the tasks.
     outside: usize,
     /// The conductor, if it waits for quiescence.
@@ -111,7 +114,8 @@ impl<C: Copy> Hub<C> {
                 admitted: None,
                 held: false,
                 acting: false,
-                owed: 0,
+                promises: 0,
+                endings: 0,
                 outside: 0,
                 conductor: None,
                 polls: 0,
@@ -156,7 +160,7 @@ impl<C: Copy> Hub<C> {
             }
             if slot.promised {
                 slot.promised = false;
-                state.owed -= 1;
+                state.promises -= 1;
             } else {
                 record();
                 state.foreign_wake |= state.is_still();
@@ -206,7 +210,7 @@ impl<C: Copy> Hub<C> {
             slot.phase = Phase::Parked;
             if departure == Departure::Promised && !slot.promised {
                 slot.promised = true;
-                state.owed += 1;
+                state.promises += 1;
             }
             ((), state.advance())
         });
@@ -233,7 +237,7 @@ impl<C: Copy> Hub<C> {
             let lives = slot.phase != Phase::Done;
             if lives && !slot.ending {
                 slot.ending = true;
-                state.owed += 1;
+                state.endings += 1;
             }
             (lives, None)
         })
@@ -264,12 +268,12 @@ impl<C: Copy> Hub<C> {
         });
     }
 
-    /// Says that the conductor itself touches objects now, or has stopped doing so.
+    /// Says that the conductor itself touches objects now, or has stopped doing so: then the woken tasks are let in.
     pub fn act(&self, acting: bool) {
         self.with(|state| {
             state.acting = acting;
             state.polls = 0;
-            ((), None)
+            ((), state.advance())
         });
     }
 
@@ -301,7 +305,8 @@ impl<C: Copy> Hub<C> {
 
 impl<C> State<C> {
     fn quiet(&self) -> bool {
-        self.admitted.is_none() && self.owed == 0 && (self.held || self.queue.is_empty())
+        let nothing_is_due = self.admitted.is_none() && self.promises == 0 && self.endings == 0;
+        nothing_is_due && (self.held || self.queue.is_empty())
     }
 
     /// Returns whether nothing that the hub sees can be the cause of a wake.
@@ -329,8 +334,9 @@ impl<C> State<C> {
 
     /// Lets in the next woken task, or tells the conductor that there is quiescence.
     fn advance(&mut self) -> Option<Waker> {
+        let stands_still = self.held || self.acting || self.endings > 0;
         if self.admitted.is_none()
-            && !self.held
+            && !stands_still
             && let Some(task) = self.queue.pop_front()
         {
             self.tasks[task].woken = false;
@@ -345,7 +351,8 @@ impl<C> State<C> {
         let slot = &mut self.tasks[task];
         slot.phase = Phase::Done;
         slot.command = None;
-        self.owed -= usize::from(std::mem::take(&mut slot.promised)) + usize::from(std::mem::take(&mut slot.ending));
+        self.promises -= usize::from(std::mem::take(&mut slot.promised));
+        self.endings -= usize::from(std::mem::take(&mut slot.ending));
         if std::mem::take(&mut slot.woken) {
             self.queue.retain(|&woken| woken != task);
         }
