@@ -7,6 +7,7 @@ use std::path::Path;
 
 use harness::report::paint::{Layout, TITLE};
 use harness::scenario::Scenario;
+use harness::suite::SuiteError;
 
 use crate::failure::Failure;
 
@@ -55,7 +56,9 @@ pub(crate) fn append(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// Says on stderr what went wrong. If stderr is gone, there is nobody to tell.
 pub(crate) fn complain(failure: &Failure) {
-    let _ = writeln!(anstream::stderr().lock(), "error: {failure}");
+    // What is wrong with a scenario is told by diagnostics, which say of themselves that they are errors.
+    let prefix = if matches!(failure, Failure::Suite(SuiteError::Scenario { .. })) { "" } else { "error: " };
+    let _ = writeln!(anstream::stderr().lock(), "{prefix}{failure}");
 }
 
 /// Says something on stderr beside the result.

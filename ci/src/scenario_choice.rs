@@ -95,14 +95,10 @@ pub(crate) fn name_in_suite(root: &Path, file: &Path) -> Option<ScenarioName> {
     name_of(&file.strip_prefix(root).ok()?.with_extension(""))
 }
 
-/// Returns the name of a file outside the suites: its path, as far as a name can say it.
+/// Returns the name of a file outside the suites: its path, with its ending, as far as a name can say it. So the name that
+/// a report prints can be given to `show`.
 pub(crate) fn place_of(file: &Path) -> PathBuf {
-    let parts = file.components().filter_map(|part| match part {
-        std::path::Component::Normal(part) => Some(part.to_string_lossy().replace(char::is_whitespace, "_")),
-        std::path::Component::ParentDir => Some("..".to_owned()),
-        _ => None,
-    });
-    parts.collect::<PathBuf>().with_extension("")
+    file.components().map(|part| part.as_os_str().to_string_lossy().replace(char::is_whitespace, "_")).collect()
 }
 
 fn name_of(place: &Path) -> Option<ScenarioName> {

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use similar::{ChangeTag, TextDiff};
 
 use crate::comparison::{Difference, difference};
-use crate::report::paint::Layout;
-use crate::report::table::count;
+use crate::report::paint::{Layout, count};
 use crate::scenario::name::ScenarioName;
 
 /// The outcomes of one side, by scenario, each given by its lines.

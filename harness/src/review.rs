@@ -153,7 +153,7 @@ impl Review<'_> {
             }
         }
         let Some(first) = unexplained.first() else { return };
-        let rule = first.rule.as_ref().map_or_else(|| "no rule".to_owned(), ToString::to_string);
+        let rule = first.rule.as_ref().map_or_else(|| "not accepted".to_owned(), ToString::to_string);
         self.findings.push(Finding {
             kind: FindingKind::Violation,
             scenario: Some(first.scenario.clone()),

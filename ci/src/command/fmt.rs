@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use harness::report::paint::count;
 use harness::scenario::parse::parse_bytes;
 
 use crate::failure::{Ending, Failure};
@@ -47,7 +48,7 @@ impl Fmt {
         }
         output::print(&text)?;
         let what = if self.check { "not in canonical form" } else { "formatted" };
-        output::note(&format!("{} of {} files {what}, {broken} not read", changed, files.len()));
+        output::note(&format!("{changed} of {} {what}, {broken} with errors", count(files.len(), "file")));
         Ok(match (broken, changed) {
             (0, 0) => Ending::Expected,
             (0, _) if self.check => Ending::Unexpected,

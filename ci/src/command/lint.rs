@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use harness::report::paint::count;
 use harness::scenario::lint::{LintContext, lint};
 use harness::scenario::parse::{parse_bytes, parse_located};
 use harness::suite::read_rules;
@@ -43,7 +44,7 @@ impl Lint {
             }
         }
         output::print(&text)?;
-        output::note(&format!("{} files: {warnings} warnings, {broken} not read", files.len()));
+        output::note(&format!("{}: {}, {broken} with errors", count(files.len(), "file"), count(warnings, "warning")));
         Ok(match (broken, warnings) {
             (0, 0) => Ending::Expected,
             (0, _) => Ending::Unexpected,

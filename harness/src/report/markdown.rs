@@ -1,7 +1,8 @@
 //! The report as Markdown, for the description of a pull request: what asks for a look first, and no row that does not.
 
 use crate::comparison::Difference;
-use crate::report::table::{count, say_counts};
+use crate::report::paint::count;
+use crate::report::table::say_counts;
 use crate::report::{Answer, CellReport, Report, Row, Status};
 use crate::verdict::Verdict;
 

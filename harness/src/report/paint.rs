@@ -27,6 +27,11 @@ impl Layout {
     }
 }
 
+/// Returns a number with its noun: `1 scenario`, `2 scenarios`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Returns how many columns a text takes.
 pub(super) fn width(text: &str) -> usize {
     text.chars().count()

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use crate::comparison::Difference;
-use crate::report::paint::{BAD, DIVERGENT, GOOD, Layout, QUIET, TITLE, width};
+use crate::report::paint::{BAD, DIVERGENT, GOOD, Layout, QUIET, TITLE, count, width};
 use crate::report::{Answer, CellReport, Group, Report, Row, Status};
 use crate::review::{Finding, FindingKind};
 use crate::verdict::Verdict;
@@ -92,25 +92,22 @@ fn split_head(id: &str) -> Vec<String> {
     }
 }
 
-/// Returns the marks of a row: how its backends differ, and whether that is reviewed.
+/// Returns the marks of a row: how its backends differ, and whether something in it is not reviewed.
 fn row_marks(row: &Row<'_>) -> String {
     let difference = match row.difference {
         Difference::None => " ",
         Difference::Wording => "~",
         Difference::Kind => "≠",
     };
-    let has = |kind| row.findings.iter().any(|finding| finding.kind == kind);
-    format!("{difference}{}", if has(FindingKind::Divergence) { "?" } else { " " })
+    let is_open = |finding: &&Finding| matches!(finding.kind, FindingKind::Divergence | FindingKind::Violation);
+    format!("{difference}{}", if row.findings.iter().any(is_open) { "?" } else { " " })
 }
 
-/// Returns the marks of a cell: whether it violates its rule, whether that is reviewed, whether it changed.
+/// Returns the marks of a cell: whether it violates its rule, whether it differs from its snapshot.
 fn cell_marks(row: &Row<'_>, cell: &CellReport) -> String {
     let mut marks = String::new();
     if cell.violates() {
         marks.push('!');
-        if row.has_finding(FindingKind::Violation, &cell.backend) {
-            marks.push('?');
-        }
     }
     if row.has_finding(FindingKind::Changed, &cell.backend) {
         marks.push('*');
@@ -128,7 +125,7 @@ fn word_cell(row: &Row<'_>, column: usize) -> String {
     };
     let letter = letter_of(row, cell);
     let marks = cell_marks(row, cell);
-    let tail = [letter, &marks].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    let tail = format!("{letter}{marks}");
     if tail.is_empty() { word.to_owned() } else { format!("{word} {tail}") }
 }
 
@@ -324,7 +321,11 @@ impl Page {
                 "in one row, the same letter is the same transcript",
             ),
             (cells().any(|(_, cell)| cell.violates()), "!", "it violates the rule of its scenario"),
-            (has(FindingKind::Divergence) || has(FindingKind::Violation), "?", "no entry of the ledger explains it"),
+            (
+                has(FindingKind::Divergence) || has(FindingKind::Violation),
+                "?",
+                "no entry of the ledger explains all of it",
+            ),
             (has(FindingKind::Changed), "*", "it differs from its snapshot"),
             (letters, ".", "the same as all others"),
             (letters, "-", "the backend declares that it lacks an operation of the scenario"),
@@ -446,9 +447,4 @@ fn count_entries(stale: usize) -> String {
         1 => "1 stale entry".to_owned(),
         _ => format!("{stale} stale entries"),
     }
-}
-
-/// Returns a number with its noun.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
