@@ -41,10 +41,12 @@ struct State<C> {
     admitted: Option<TaskIndex>,
     /// A line of several steps is under way: the queue stands still.
     held: bool,
-    /// The conductor itself touches objects: wakes are expected.
+    /// The conductor itself touches objects: wakes are expected, and the queue stands still.
     acting: bool,
-    /// Wakes that a runtime has promised and ends that it has announced.
-    owed: usize,
+    /// Wakes that a runtime has promised.
+    promises: usize,
+    /// Ends that a runtime has announced: until they have come, the queue stands still.
+    endings: usize,
     /// Operations on threads beside the tasks.
     outside: usize,
     /// The conductor, if it waits for quiescence.
@@ -111,7 +113,8 @@ impl<C: Copy> Hub<C> {
                 admitted: None,
                 held: false,
                 acting: false,
-                owed: 0,
+                promises: 0,
+                endings: 0,
                 outside: 0,
                 conductor: None,
                 polls: 0,
@@ -156,7 +159,7 @@ impl<C: Copy> Hub<C> {
             }
             if slot.promised {
                 slot.promised = false;
-                state.owed -= 1;
+                state.promises -= 1;
             } else {
                 record();
                 state.foreign_wake |= state.is_still();
@@ -173,11 +176,12 @@ impl<C: Copy> Hub<C> {
     /// Opens a poll of `task` by the runtime, which wants to be told through `waker` when to poll again. `None` means
     /// that it is not let in: the poll must return pending and touch nothing.
     pub fn enter(&self, task: TaskIndex, waker: &Waker) -> Option<Admission<C>> {
+        // May be the last share of another task, so it is dropped when the state is no longer locked.
+        let mut replaced = None;
         self.with(|state| {
             let slot = &mut state.tasks[task];
-            match &mut slot.waker {
-                Some(known) if known.will_wake(waker) => {}
-                known => *known = Some(waker.clone()),
+            if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                replaced = slot.waker.replace(waker.clone());
             }
             if slot.phase != Phase::Admitted {
                 return (None, None);
@@ -206,7 +210,7 @@ impl<C: Copy> Hub<C> {
             slot.phase = Phase::Parked;
             if departure == Departure::Promised && !slot.promised {
                 slot.promised = true;
-                state.owed += 1;
+                state.promises += 1;
             }
             ((), state.advance())
         });
@@ -224,7 +228,8 @@ impl<C: Copy> Hub<C> {
         drop(runtime_waker);
     }
 
-    /// Announces that the runtime will drop `task`: there is no quiescence before it has.
+    /// Announces that the runtime will drop `task`: there is no quiescence before it has, and nobody is let in, because
+    /// what is woken by the first thing that the task owned would run beside the drop of the second.
     ///
     /// Returns whether it lives.
     pub fn announce_end(&self, task: TaskIndex) -> bool {
@@ -233,7 +238,7 @@ impl<C: Copy> Hub<C> {
             let lives = slot.phase != Phase::Done;
             if lives && !slot.ending {
                 slot.ending = true;
-                state.owed += 1;
+                state.endings += 1;
             }
             (lives, None)
         })
@@ -264,20 +269,22 @@ impl<C: Copy> Hub<C> {
         });
     }
 
-    /// Says that the conductor itself touches objects now, or has stopped doing so.
+    /// Says that the conductor itself touches objects now, or has stopped doing so. What it wakes is let in afterwards,
+    /// because it would run beside the conductor.
     pub fn act(&self, acting: bool) {
         self.with(|state| {
             state.acting = acting;
             state.polls = 0;
-            ((), None)
+            ((), state.advance())
         });
     }
 
     /// Returns whether there is quiescence; if not, `waker` is woken once when there is.
     pub fn quiet(&self, waker: &Waker) -> bool {
+        let mut replaced = None;
         self.with(|state| {
             let quiet = state.quiet();
-            state.conductor = (!quiet).then(|| waker.clone());
+            replaced = std::mem::replace(&mut state.conductor, (!quiet).then(|| waker.clone()));
             (quiet, None)
         })
     }
@@ -301,7 +308,13 @@ impl<C: Copy> Hub<C> {
 
 impl<C> State<C> {
     fn quiet(&self) -> bool {
-        self.admitted.is_none() && self.owed == 0 && (self.held || self.queue.is_empty())
+        let nothing_owed = self.promises == 0 && self.endings == 0;
+        self.admitted.is_none() && nothing_owed && (self.held || self.queue.is_empty())
+    }
+
+    /// Returns whether woken tasks must wait although nobody is in.
+    fn stands_still(&self) -> bool {
+        self.held || self.acting || self.endings > 0
     }
 
     /// Returns whether nothing that the hub sees can be the cause of a wake.
@@ -330,7 +343,7 @@ impl<C> State<C> {
     /// Lets in the next woken task, or tells the conductor that there is quiescence.
     fn advance(&mut self) -> Option<Waker> {
         if self.admitted.is_none()
-            && !self.held
+            && !self.stands_still()
             && let Some(task) = self.queue.pop_front()
         {
             self.tasks[task].woken = false;
@@ -345,7 +358,8 @@ impl<C> State<C> {
         let slot = &mut self.tasks[task];
         slot.phase = Phase::Done;
         slot.command = None;
-        self.owed -= usize::from(std::mem::take(&mut slot.promised)) + usize::from(std::mem::take(&mut slot.ending));
+        self.promises -= usize::from(std::mem::take(&mut slot.promised));
+        self.endings -= usize::from(std::mem::take(&mut slot.ending));
         if std::mem::take(&mut slot.woken) {
             self.queue.retain(|&woken| woken != task);
         }
