@@ -36,10 +36,55 @@ pub const FEATURES: &[(&str, &str)] = &[
     ("backend-all", "all of these"),
 ];
 
+/// Every runtime there is, built or not: its id, its feature, and the locks of its native pair.
+const RUNTIMES: &[(&str, &str, &str)] = &[
+    ("tokio", "backend-tokio", "tokio"),
+    ("tokio-current-thread", "backend-tokio", "tokio"),
+    ("async-std", "backend-async-std", "async-lock"),
+    ("smol", "backend-smol", "async-lock"),
+];
+
+/// Every lock library there is, built or not: its id and its feature.
+const LOCKS: &[(&str, &str)] = &[
+    ("tokio", "backend-tokio"),
+    ("tokio-owned", "backend-tokio"),
+    ("async-lock", "backend-async-lock"),
+    ("async-lock-arc", "backend-async-lock"),
+    ("futures", "backend-futures"),
+    ("futures-owned", "backend-futures"),
+];
+
+/// A backend that there is, built or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// `RUNTIME+LOCKS`, or the runtime alone for its native pair.
+    pub id: String,
+    /// The features that build it.
+    pub features: Vec<&'static str>,
+}
+
+/// Returns every backend that there is, built or not, in alphabetical order of their ids.
+pub fn known() -> Vec<Known> {
+    let pairs = RUNTIMES.iter().flat_map(|runtime| LOCKS.iter().map(move |locks| (runtime, locks)));
+    let mut known: Vec<Known> = pairs
+        .map(|(&(runtime, feature, native), &(locks, locks_feature))| {
+            let id = if locks == native { runtime.to_owned() } else { format!("{runtime}+{locks}") };
+            // A runtime's feature brings its native locks, in either way of borrowing them.
+            let brings = LOCKS.iter().any(|(id, feature)| *id == native && *feature == locks_feature);
+            let features = if brings { vec![feature] } else { vec![feature, locks_feature] };
+            Known { id, features }
+        })
+        .collect();
+    known.sort_by(|one, other| one.id.cmp(&other.id));
+    known
+}
+
 /// A backend that was built and not started.
 pub struct Entry {
     /// `RUNTIME+LOCKS`, or the runtime alone for its native pair.
     pub id: String,
+    /// The lock library, as ids call it.
+    pub locks: &'static str,
     /// Whether it is a runtime's native pair, and so a column by default.
     pub native: bool,
     start: Box<dyn Fn() -> Arc<dyn Backend> + Send + Sync>,
@@ -120,5 +165,10 @@ fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, 
         capabilities: Vec::new(),
         native,
     };
-    Entry { id, native, start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))) }
+    Entry {
+        id,
+        locks: locks.id,
+        native,
+        start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))),
+    }
 }

@@ -2,12 +2,10 @@
 //! that run alone.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use crate::driver::Seat;
 use crate::driver::program::Program;
@@ -124,7 +122,7 @@ impl Workshop {
 struct Worker {
     child: Child,
     stdin: Option<ChildStdin>,
-    lines: Receiver<std::io::Result<String>>,
+    answers: Lines,
     watchdog: Watchdog,
 }
 
@@ -152,15 +150,9 @@ impl Worker {
             .stderr(Stdio::null())
             .spawn()
             .map_err(failed)?;
-        let (sender, lines) = channel();
-        if let Some(stdout) = child.stdout.take() {
-            std::thread::spawn(move || {
-                // The receiver goes when the worker is given up; then nobody wants the rest.
-                let _ = BufReader::new(stdout).lines().try_for_each(|line| sender.send(line));
-            });
-        }
+        let stdout = child.stdout.take().expect("stdout is a pipe");
         let watchdog = Watchdog::new(child.id());
-        Ok(Self { stdin: child.stdin.take(), child, lines, watchdog })
+        Ok(Self { stdin: child.stdin.take(), child, answers: Lines { stdout, unread: Vec::new() }, watchdog })
     }
 
     /// Sends the job. A worker that is gone already shows in its answers.
@@ -178,8 +170,8 @@ impl Worker {
         let mut events: Vec<Event> = Vec::new();
         let mut step = None;
         loop {
-            match self.lines.recv_timeout(Duration::from_millis(LOOK_MS)) {
-                Ok(Ok(line)) => {
+            match self.answers.next(LOOK_MS) {
+                Said::Line(line) => {
                     self.watchdog.heard();
                     match parse(program, &line)? {
                         Answer::Step(begun) => step = Some(begun),
@@ -188,12 +180,12 @@ impl Worker {
                         Answer::Error(text) => return Err(IsolationError::Worker(text)),
                     }
                 }
-                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                Said::NoMore => {
                     let how = self.child.wait().map_or_else(|error| error.to_string(), say_status);
                     let fault = Fault::Crashed { step, how };
                     return Ok((Record { events, fault: Some(fault), ..Record::default() }, false));
                 }
-                Err(RecvTimeoutError::Timeout) => {
+                Said::Nothing => {
                     if let Some(how) = self.watchdog.look() {
                         let fault = Fault::Hung { step, how };
                         return Ok((Record { events, fault: Some(fault), ..Record::default() }, false));
@@ -202,6 +194,65 @@ impl Worker {
             }
         }
     }
+}
+
+/// What a worker writes, line by line.
+///
+/// It is read on the thread that asks, so that nothing the worker has said can lie unread when the watchdog looks.
+#[derive(Debug)]
+struct Lines {
+    stdout: ChildStdout,
+    unread: Vec<u8>,
+}
+
+enum Said {
+    Line(String),
+    /// Nothing within the moment that was waited.
+    Nothing,
+    /// It has closed its end.
+    NoMore,
+}
+
+impl Lines {
+    /// Returns the next line, waiting for `moment_ms` milliseconds at most where the system can.
+    fn next(&mut self, moment_ms: u16) -> Said {
+        loop {
+            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.unread.drain(..=end).collect();
+                return Said::Line(String::from_utf8_lossy(&line[..end]).into_owned());
+            }
+            match is_readable(&self.stdout, moment_ms) {
+                Ok(true) => {}
+                Ok(false) => return Said::Nothing,
+                Err(_) => return Said::NoMore,
+            }
+            let mut chunk = [0; 16 * 1024];
+            match self.stdout.read(&mut chunk) {
+                Ok(0) => return Said::NoMore,
+                Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return Said::NoMore,
+            }
+        }
+    }
+}
+
+/// Waits until `stdout` can be read without blocking, or for `moment_ms` milliseconds.
+#[cfg(unix)]
+fn is_readable(stdout: &ChildStdout, moment_ms: u16) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let moment = Timespec { tv_sec: 0, tv_nsec: i64::from(moment_ms) * 1_000_000 };
+    match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&moment)) {
+        Ok(count) => Ok(count > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Elsewhere nobody could tell a hang from a pause, so reading may as well wait.
+#[cfg(not(unix))]
+fn is_readable(_stdout: &ChildStdout, _moment_ms: u16) -> io::Result<bool> {
+    Ok(true)
 }
 
 fn parse(program: &Program, line: &str) -> Result<Answer, IsolationError> {

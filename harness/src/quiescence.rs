@@ -41,11 +41,12 @@ struct State<C> {
     admitted: Option<TaskIndex>,
     /// A line of several steps is under way: the queue stands still.
     held: bool,
-    /// The conductor itself touches objects: wakes are expected, and the queue stands still.
+    /// The conductor itself touches objects: wakes are expected, and the queue stands still meanwhile.
     acting: bool,
     /// Wakes that a runtime has promised.
     promises: usize,
-    /// Ends that a runtime has announced: until they have come, the queue stands still.
+    /// Ends that a runtime has announced. It drops these tasks on a thread of its own choice, with no poll, so the queue
+    /// stands still until it has.
     endings: usize,
     /// Operations on threads beside the tasks.
     outside: usize,
@@ -228,8 +229,7 @@ impl<C: Copy> Hub<C> {
         drop(runtime_waker);
     }
 
-    /// Announces that the runtime will drop `task`: there is no quiescence before it has, and nobody is let in, because
-    /// what is woken by the first thing that the task owned would run beside the drop of the second.
+    /// Announces that the runtime will drop `task`: there is no quiescence before it has.
     ///
     /// Returns whether it lives.
     pub fn announce_end(&self, task: TaskIndex) -> bool {
@@ -269,8 +269,7 @@ impl<C: Copy> Hub<C> {
         });
     }
 
-    /// Says that the conductor itself touches objects now, or has stopped doing so. What it wakes is let in afterwards,
-    /// because it would run beside the conductor.
+    /// Says that the conductor itself touches objects now, or has stopped doing so: then the woken tasks are let in.
     pub fn act(&self, acting: bool) {
         self.with(|state| {
             state.acting = acting;
@@ -308,13 +307,8 @@ impl<C: Copy> Hub<C> {
 
 impl<C> State<C> {
     fn quiet(&self) -> bool {
-        let nothing_owed = self.promises == 0 && self.endings == 0;
-        self.admitted.is_none() && nothing_owed && (self.held || self.queue.is_empty())
-    }
-
-    /// Returns whether woken tasks must wait although nobody is in.
-    fn stands_still(&self) -> bool {
-        self.held || self.acting || self.endings > 0
+        let nothing_is_due = self.admitted.is_none() && self.promises == 0 && self.endings == 0;
+        nothing_is_due && (self.held || self.queue.is_empty())
     }
 
     /// Returns whether nothing that the hub sees can be the cause of a wake.
@@ -342,8 +336,9 @@ impl<C> State<C> {
 
     /// Lets in the next woken task, or tells the conductor that there is quiescence.
     fn advance(&mut self) -> Option<Waker> {
+        let stands_still = self.held || self.acting || self.endings > 0;
         if self.admitted.is_none()
-            && !self.stands_still()
+            && !stands_still
             && let Some(task) = self.queue.pop_front()
         {
             self.tasks[task].woken = false;

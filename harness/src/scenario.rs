@@ -392,6 +392,17 @@ impl Scenario {
         self.lines.iter().enumerate().flat_map(|(index, line)| line.steps.iter().map(move |step| (index, step)))
     }
 
+    /// Returns whether what a step of it does is the runtime's own affair and not the lock's, so that backends of one
+    /// lock library may differ: the ends and handles of tasks, budgets, and blocking on the runtime's own thread.
+    pub fn concerns_runtime(&self) -> bool {
+        self.steps().any(|(_, step)| match step {
+            Step::Task { action: Action::SpendBudget, .. } => true,
+            Step::Task { action: Action::Ask { place, .. }, .. } => *place == Place::Inside,
+            Step::Conductor(Conduct::Abort(_) | Conduct::Detach(_) | Conduct::DropHandle(_) | Conduct::Join(_)) => true,
+            _ => false,
+        })
+    }
+
     /// Returns whether a step of it can block or kill the thread that runs it, so that it needs a process of its own:
     /// blocking operations and wakers that act.
     pub fn needs_isolation(&self) -> bool {

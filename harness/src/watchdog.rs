@@ -7,10 +7,10 @@
 use crate::transcript::Hang;
 
 /// How long to wait between two looks, in milliseconds. It decides how soon a hang is seen, and nothing else.
-pub const LOOK_MS: u64 = 2;
+pub const LOOK_MS: u16 = 1;
 
 /// How many looks in a row must find every thread asleep, and none having run since the look before.
-pub const STILL_LOOKS: u32 = 5;
+pub const STILL_LOOKS: u32 = 3;
 
 /// How much processor time a child may use without saying anything, in milliseconds.
 pub const SPIN_LIMIT_MS: u64 = 2_000;
@@ -46,7 +46,8 @@ impl Watchdog {
         self.base_ms = None;
     }
 
-    /// Looks at the child, and returns what it does if it will never say anything again.
+    /// Looks at the child, and returns what it does if it will never say anything again. Only when nothing that it has said
+    /// is still unread: a child that waits for its parent sleeps too.
     pub fn look(&mut self) -> Option<Hang> {
         let now = activity(self.pid)?;
         let base_ms = *self.base_ms.get_or_insert(now.processor_ms);

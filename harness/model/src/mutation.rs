@@ -29,8 +29,8 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "announces_quiescence_while_a_task_is_in",
-        original: "        self.admitted.is_none() && nothing_owed &&",
-        replacement: "        nothing_owed &&",
+        original: "let nothing_is_due = self.admitted.is_none() && ",
+        replacement: "let nothing_is_due = ",
         caught_by: &["wake_within_a_poll", "abort_of_a_holder", "promised_wake"],
     },
     Mutation {
@@ -42,8 +42,8 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "lets_in_two_at_once",
         original: "        if self.admitted.is_none()
-            && !self.stands_still()",
-        replacement: "        if !self.stands_still()",
+            && !stands_still",
+        replacement: "        if !stands_still",
         caught_by: &["wake_within_a_poll", "two_wakes"],
     },
     Mutation {

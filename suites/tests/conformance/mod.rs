@@ -1,0 +1,227 @@
+//! The body that every test entry point shares: one visible, stably named test per scenario and backend.
+//!
+//! A backend with a folder in `snapshots/`, and every native one, is held to its own snapshots. Every other pair is held
+//! to the snapshots of its lock library on another runtime, wherever the scenario concerns the lock alone: if the two
+//! disagree, the fault is the harness's.
+
+use std::collections::BTreeSet;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, LazyLock};
+
+use backends::Entry;
+use harness::backend::Backend;
+use harness::driver::program::Program;
+use harness::isolation::{WorkerCommand, Workshop};
+use harness::runner::{CellError, Options, run_cell};
+use harness::suite::Suite;
+use keyalike_suites as suites;
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// How the reviewer accepts what is new.
+const REVIEW: &str = "review it with `cargo insta review`, and accept it only with a sentence that explains it";
+
+static SUITE: LazyLock<Suite> =
+    LazyLock::new(|| suites::read(&suites::root()).unwrap_or_else(|error| panic!("{error}")));
+static WORKERS: LazyLock<Arc<Workshop>> =
+    LazyLock::new(|| Arc::new(Workshop::new(WorkerCommand::own().expect("a running test has a path"))));
+
+/// Runs the tests of every built backend whose runtime is one of `runtimes`, or serves as a worker for one of them.
+pub fn main(runtimes: &[&str]) -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, serve, flag, id] = &arguments[..]
+        && (serve.as_str(), flag.as_str()) == ("serve", "--backend")
+    {
+        return serve_backend(id);
+    }
+    let entries = backends::all();
+    let own = entries.iter().filter(|entry| runtimes.contains(&runtime_of(&entry.id)));
+    let trials = own.flat_map(|entry| trials(entry, &entries)).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn serve_backend(id: &str) -> ExitCode {
+    let entries = backends::all();
+    let served = entries.iter().find(|entry| entry.id == id).map(|entry| harness::worker::serve(&*entry.start()));
+    match served {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        Some(Err(error)) => {
+            eprintln!("{error}");
+            ExitCode::from(3)
+        }
+        None => {
+            eprintln!("{id} is not built into this test");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn runtime_of(id: &str) -> &str {
+    id.split('+').next().unwrap_or(id)
+}
+
+/// What the outcomes of a backend are held to.
+#[derive(Clone)]
+enum Standard {
+    /// Its own snapshots.
+    Own,
+    /// The snapshots of this backend, which has the same locks.
+    Sibling(String),
+}
+
+fn trials(entry: &Entry, entries: &[Entry]) -> Vec<Trial> {
+    let standard = standard(entry, entries);
+    let backend = entry.start();
+    let mut trials = Vec::new();
+    for (name, program) in SUITE.programs.iter().filter(|(name, _)| name.theme() != suites::pairs::THEME) {
+        let (backend, program, standard) = (Arc::clone(&backend), Arc::clone(program), standard.clone());
+        let trial = move || check_scenario(&*backend, &program, &standard);
+        trials.push(Trial::test(format!("{}::{name}", entry.id), trial));
+    }
+    for first in first_verbs() {
+        let (backend, standard, verb) = (Arc::clone(&backend), standard.clone(), first.clone());
+        let trial = move || check_pairs(&*backend, &verb, &standard);
+        trials.push(Trial::test(format!("{}::{}/{first}", entry.id, suites::pairs::THEME), trial));
+    }
+    if matches!(standard, Standard::Own) {
+        let id = entry.id.clone();
+        trials.push(Trial::test(format!("{id}::snapshots_are_reviewed_and_have_their_scenario"), move || {
+            check_folder(&id)
+        }));
+    }
+    trials
+}
+
+/// Returns what `entry` is held to. A lock library is at home on the runtime of its native pair; one that has none, on
+/// the first backend that has a folder of snapshots.
+fn standard(entry: &Entry, entries: &[Entry]) -> Standard {
+    if entry.native || folder(&entry.id).is_dir() {
+        return Standard::Own;
+    }
+    const HOMES: &[(&str, &str)] = &[("tokio", "tokio"), ("async-lock", "smol")];
+    let home = HOMES.iter().find(|(locks, _)| *locks == entry.locks).map(|(_, home)| (*home).to_owned());
+    let first = || {
+        let same = entries.iter().filter(|other| other.locks == entry.locks);
+        same.map(|other| other.id.clone()).find(|id| folder(id).is_dir())
+    };
+    Standard::Sibling(home.or_else(first).unwrap_or_else(|| format!("tokio+{}", entry.locks)))
+}
+
+fn folder(backend: &str) -> PathBuf {
+    suites::snapshots().join(backend)
+}
+
+fn observe(backend: &dyn Backend, program: &Arc<Program>) -> Result<String, Failed> {
+    let options = Options { runs: 1, workers: Arc::clone(&WORKERS), isolate: false };
+    run_cell(backend, program, &options).map(|outcome| outcome.text()).map_err(|error| match error {
+        CellError::Varies(variants) => {
+            let texts = variants.iter().map(|variant| format!("{}:\n{}", variant.seat, variant.outcome.text()));
+            Failed::from(format!("two runs differ:\n{}", texts.collect::<Vec<_>>().join("\n\n")))
+        }
+        error => Failed::from(error.to_string()),
+    })
+}
+
+fn check_scenario(backend: &dyn Backend, program: &Arc<Program>, standard: &Standard) -> Result<(), Failed> {
+    let text = observe(backend, program)?;
+    let name = program.scenario.name.as_str();
+    match standard {
+        Standard::Own => assert_reviewed(backend.id(), name, &text),
+        Standard::Sibling(_) if program.scenario.concerns_runtime() => Ok(()),
+        Standard::Sibling(sibling) => assert_like_sibling(backend.id(), sibling, name, &text),
+    }
+}
+
+/// Checks all pairs that begin with one verb: a table, in one snapshot.
+fn check_pairs(backend: &dyn Backend, first: &str, standard: &Standard) -> Result<(), Failed> {
+    let prefix = format!("{}/{first}-then-", suites::pairs::THEME);
+    let programs = SUITE.programs.iter().filter(|(name, _)| name.as_str().starts_with(&prefix));
+    let mut table = Vec::new();
+    for (name, program) in programs {
+        if matches!(standard, Standard::Sibling(_)) && program.scenario.concerns_runtime() {
+            continue;
+        }
+        table.push(format!("{name}\n{}", observe(backend, program)?));
+    }
+    let name = format!("{}/{first}", suites::pairs::THEME);
+    match standard {
+        Standard::Own => assert_reviewed(backend.id(), &name, &table.join("\n\n")),
+        Standard::Sibling(sibling) => {
+            let reviewed = read_snapshot(sibling, &name)?;
+            let known: BTreeSet<&str> = reviewed.split("\n\n").collect();
+            match table.iter().find(|entry| !known.contains(entry.as_str())) {
+                None => Ok(()),
+                Some(entry) => Err(unlike(backend.id(), sibling, &name, entry)),
+            }
+        }
+    }
+}
+
+fn first_verbs() -> BTreeSet<String> {
+    let tables = SUITE.programs.keys().filter_map(suites::pairs::table);
+    tables.filter_map(|table| table.as_str().rsplit_once('/').map(|(_, first)| first.to_owned())).collect()
+}
+
+fn assert_reviewed(backend: &str, name: &str, text: &str) -> Result<(), Failed> {
+    let (theme, scenario) = name.rsplit_once('/').unwrap_or(("", name));
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder(backend).join(theme));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.set_description(name);
+    let assertion = || settings.bind(|| insta::assert_snapshot!(scenario, text));
+    std::panic::catch_unwind(AssertUnwindSafe(assertion))
+        .map_err(|_| Failed::from(format!("{backend}/{name} is new or has changed; {REVIEW}")))
+}
+
+fn assert_like_sibling(backend: &str, sibling: &str, name: &str, text: &str) -> Result<(), Failed> {
+    match read_snapshot(sibling, name)? == text {
+        true => Ok(()),
+        false => Err(unlike(backend, sibling, name, text)),
+    }
+}
+
+fn unlike(backend: &str, sibling: &str, name: &str, text: &str) -> Failed {
+    Failed::from(format!(
+        "{backend} and {sibling} have the same locks, and {name} concerns no runtime, yet they differ. The harness is at \
+         fault, or the library knows its runtime. {backend} did:\n{text}"
+    ))
+}
+
+/// Returns the text of a reviewed snapshot, without its header.
+fn read_snapshot(backend: &str, name: &str) -> Result<String, Failed> {
+    let path = folder(backend).join(format!("{name}.snap"));
+    let file = std::fs::read_to_string(&path)
+        .map_err(|error| Failed::from(format!("{}: {error}; {REVIEW}", path.display())))?;
+    let text = file.splitn(3, "---\n").nth(2).unwrap_or_default();
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
+/// Checks that a folder holds nothing pending and nothing that has lost its scenario.
+fn check_folder(backend: &str) -> Result<(), Failed> {
+    let folder = folder(backend);
+    let mut wrong = Vec::new();
+    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name() {
+        let entry = entry.map_err(|error| Failed::from(error.to_string()))?;
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let place = entry.path().strip_prefix(&folder).unwrap_or_else(|_| Path::new(""));
+        let name = place.with_extension("").display().to_string();
+        match place.extension().and_then(|extension| extension.to_str()) {
+            Some("snap") if has_subject(&name) => {}
+            Some("snap") => wrong.push(format!("{backend}/{name} has no scenario; delete {}", place.display())),
+            Some("new") => wrong.push(format!("{backend}/{name} is pending; {REVIEW}")),
+            _ => wrong.push(format!("{backend}/{} is no snapshot; delete it", place.display())),
+        }
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }
+}
+
+fn has_subject(name: &str) -> bool {
+    let is_table = name
+        .strip_prefix(suites::pairs::THEME)
+        .is_some_and(|rest| rest.strip_prefix('/').is_some_and(|verb| first_verbs().contains(verb)));
+    is_table || name.parse().is_ok_and(|name| SUITE.programs.contains_key(&name))
+}
