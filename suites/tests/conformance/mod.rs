@@ -28,7 +28,7 @@ static WORKERS: LazyLock<Arc<Workshop>> =
     LazyLock::new(|| Arc::new(Workshop::new(WorkerCommand::own().expect("a running test has a path"))));
 
 /// Runs the tests of every built backend whose runtime is one of `runtimes`, or serves as a worker for one of them.
-pub fn main(runtimes: &[&str]) -> ExitCode {
+pub(crate) fn main(runtimes: &[&str]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, serve, flag, id] = &arguments[..]
         && (serve.as_str(), flag.as_str()) == ("serve", "--backend")
