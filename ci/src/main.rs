@@ -1,55 +1,43 @@
-//! smoke
-use std::sync::Arc;
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let entries = backends::all();
-    if args[1] == "serve" {
-        let b = entries.iter().find(|e| e.id == args[3]).expect("backend").start();
-        harness::worker::serve(&*b).expect("serve");
-        return;
-    }
-    let suite = match harness::suite::Suite::read(&suites::root()) {
-        Ok(s) => s,
-        Err(e) => {
-            println!("{e}");
-            return;
-        }
-    };
-    let all = args.iter().any(|a| a == "all");
-    let runs = args.iter().position(|a| a == "--repeat").map_or(1, |p| args[p + 1].parse().expect("n"));
-    let backs: Vec<_> = entries.iter().filter(|e| all || e.native).map(|e| e.start()).collect();
-    let options = harness::runner::Options {
-        runs,
-        workers: Arc::new(harness::isolation::Workshop::new(harness::isolation::WorkerCommand::own().expect("exe"))),
-        isolate: false,
-    };
-    let progs: Vec<Arc<_>> = suite
-        .programs
-        .values()
-        .filter(|p| args[1] == "run" || p.scenario.name.as_str().contains(&args[1]))
-        .cloned()
-        .collect();
-    let t = std::time::Instant::now();
-    let cells = harness::runner::run_all(&progs, &backs, &options, &|_| {});
-    let e = t.elapsed();
-    for cell in cells {
-        match cell.outcome {
-            Ok(o) => {
-                if args[1] == "run" {
-                    println!("{:50} {:24} {} {}", cell.program.scenario.name, cell.backend, o.verdict, o.grade)
-                } else {
-                    println!("== {} {} {}\n{}", cell.program.scenario.name, cell.backend, o.grade, o.text())
-                }
-            }
-            Err(e) => {
-                println!("{:50} {:24} ERROR {e}", cell.program.scenario.name, cell.backend);
-                if let harness::runner::CellError::Varies(v) = e {
-                    for v in v {
-                        println!("  --- {} {}\n{}", v.count, v.seat, v.outcome.text())
-                    }
-                }
-            }
+//! The command line `keyalike`: runs, shows and compares scenarios on the backends that were built.
+//!
+//! Reads the arguments and gives them to one command; what a command finds becomes the exit code here and nowhere else.
+
+mod backend_choice;
+mod bootstrap;
+mod cells;
+mod command;
+mod failure;
+mod output;
+mod scenario_choice;
+mod scenario_files;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use command::Command;
+
+/// Runs one suite of lock scenarios on every async runtime and lock library, and shows where they differ.
+#[derive(Debug, Parser)]
+#[command(name = "keyalike", version, max_term_width = 120, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:\n  \
+    0  as expected\n  \
+    1  a violation, divergence or change that nobody reviewed, a stale ledger entry, runs that differ\n  \
+    2  wrong usage or bad input\n  \
+    3  the harness itself failed: a cell was not run, the output could not be written";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command.execute() {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            output::complain(&failure);
+            failure.into()
         }
     }
-    println!("{e:?}");
 }

@@ -37,6 +37,8 @@ pub struct Entry {
 pub enum Kind {
     /// The named backends differ from those that are not named.
     Divergence,
+    /// The named backends differ from those that are not named, and only in the verbatim texts of messages.
+    Wording,
     /// The named backends violate the scenario's rule.
     Violation,
 }
@@ -78,6 +80,8 @@ struct File {
     #[serde(default)]
     divergence: Vec<Row>,
     #[serde(default)]
+    wording: Vec<Row>,
+    #[serde(default)]
     violation: Vec<Row>,
 }
 
@@ -102,6 +106,7 @@ impl Ledger {
         let file: File = toml::from_str(&text)
             .map_err(|source| LedgerError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let rows = file.divergence.into_iter().map(|row| (Kind::Divergence, row));
+        let rows = rows.chain(file.wording.into_iter().map(|row| (Kind::Wording, row)));
         let rows = rows.chain(file.violation.into_iter().map(|row| (Kind::Violation, row)));
         let entries = rows.map(|(kind, row)| Entry::new(path, kind, row)).collect::<Result<_, _>>()?;
         Ok(Self { entries })
@@ -143,10 +148,14 @@ impl Entry {
         self.kind == Kind::Violation && self.names_scenario(scenario) && self.names_backend(backend)
     }
 
-    /// Returns whether it explains that two backends differ in a scenario: it names exactly one of them.
-    pub fn explains_divergence(&self, scenario: &str, one: &str, other: &str) -> bool {
-        self.kind == Kind::Divergence
-            && self.names_scenario(scenario)
-            && self.names_backend(one) != self.names_backend(other)
+    /// Returns whether it explains that two backends differ in a scenario: it names exactly one of them. A difference of
+    /// wording only is explained by either kind of entry, any other by a divergence alone.
+    pub fn explains_divergence(&self, scenario: &str, one: &str, other: &str, only_wording: bool) -> bool {
+        let speaks_of_it = match self.kind {
+            Kind::Divergence => true,
+            Kind::Wording => only_wording,
+            Kind::Violation => false,
+        };
+        speaks_of_it && self.names_scenario(scenario) && self.names_backend(one) != self.names_backend(other)
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! The way through it is the order of its modules: a [`scenario`] is compiled to a [`driver::program`], the [`driver`]
 //! runs it on a [`backend`] and waits for [`quiescence`] after each line, a [`transcript`] says what happened, the
-//! [`oracle`] names the [`verdict`] and the scenario's rule grades it, which makes an [`outcome`].
+//! [`oracle`] names the [`verdict`] and the scenario's rule grades it, which makes an [`outcome`]. A
+//! [`comparison`] tells outcomes apart, a [`review`] holds them against the ledger and the [`snapshot`]s, and a
+//! [`report`] tells it.
 
 pub mod backend;
+pub mod comparison;
+pub mod diff;
 pub mod driver;
 pub mod isolation;
 pub mod ledger;
@@ -13,9 +17,12 @@ pub mod oracle;
 pub mod outcome;
 pub mod primitive;
 pub mod quiescence;
+pub mod report;
+pub mod review;
 pub mod runner;
 pub mod runtime;
 pub mod scenario;
+pub mod snapshot;
 pub mod suite;
 pub mod transcript;
 pub mod verdict;

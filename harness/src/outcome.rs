@@ -44,11 +44,13 @@ impl Outcome {
     /// Returns the lines that tell kinds of behaviour, without the verbatim messages of libraries: two outcomes that
     /// differ in their lines and not here differ only in wording.
     pub fn kinds(&self) -> impl Iterator<Item = &str> {
-        let is_message = |line: &&str| {
-            line.len() > RESULT_COLUMN && line.as_bytes()[..RESULT_COLUMN].iter().all(|byte| *byte == b' ')
-        };
-        self.lines.iter().map(String::as_str).filter(move |line| !is_message(line))
+        self.lines.iter().map(String::as_str).filter(|line| !is_message(line))
     }
+}
+
+/// Returns whether a line of an outcome is the verbatim message of a library: it begins where results begin.
+pub fn is_message(line: &str) -> bool {
+    line.len() > RESULT_COLUMN && line.as_bytes()[..RESULT_COLUMN].iter().all(|byte| *byte == b' ')
 }
 
 fn lines(transcript: &Transcript, judgement: &Judgement) -> Vec<String> {

@@ -189,7 +189,12 @@ fn parse_file(file: &Path, place: &Path, bytes: &[u8]) -> Result<Scenario, Suite
     })
 }
 
-fn read_rules(path: &Path) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
+/// Reads the rules from `path`.
+///
+/// # Errors
+///
+/// [`SuiteError`], if the file cannot be read, has an error, or has a rule twice.
+pub fn read_rules(path: &Path) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
     let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
     let file: RulesFile = toml::from_str(&text)
         .map_err(|source| SuiteError::Rules { path: path.to_owned(), source: Box::new(source) })?;

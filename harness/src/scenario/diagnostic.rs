@@ -158,7 +158,7 @@ fn one_of(words: &[String]) -> String {
 const WORD_CHARACTERS_MAX: usize = 40;
 
 /// Returns the known word that `word` was probably meant to be, if one is near.
-pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let length = word.chars().count();
     if length > WORD_CHARACTERS_MAX {
         return None;
@@ -177,7 +177,7 @@ pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
 }
 
 /// Returns `did you mean ...` for the nearest known word, if one is near.
-pub(crate) fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     nearest(word, known).map(|known| format!("did you mean `{known}`?"))
 }
 

@@ -156,6 +156,8 @@ fn is_rule(text: &str) -> bool {
 }
 
 fn is_scenario(text: &str) -> bool {
+    // The path of a file outside the suites may begin at the root.
+    let text = text.strip_prefix('/').unwrap_or(text);
     !text.is_empty() && text.split('/').all(|part| !part.is_empty() && !part.contains(char::is_whitespace))
 }
 

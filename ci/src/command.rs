@@ -1,0 +1,59 @@
+//! The commands, one file each.
+
+mod diff;
+mod explain;
+mod fmt;
+mod gate;
+mod lint;
+mod list;
+mod run;
+mod serve;
+mod show;
+
+use clap::Subcommand;
+
+use crate::failure::{Ending, Failure};
+
+/// A command with its arguments.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run scenarios on backends and show the matrix of verdicts
+    Run(run::Run),
+    /// Show a scenario and what every backend did with it, side by side
+    Show(show::Show),
+    /// Compare two backends, or two saved JSON reports, scenario by scenario
+    Diff(diff::Diff),
+    /// List the scenarios, rules, backends or features
+    List(list::List),
+    /// Explain a rule or a scenario, with what every native backend did
+    Explain(explain::Explain),
+    /// Bring scenario files into canonical form
+    Fmt(fmt::Fmt),
+    /// Warn of what is surely not meant in scenario files
+    Lint(lint::Lint),
+    /// Check everything that must hold before a merge
+    Gate(gate::Gate),
+    /// Serve as a worker on stdin and stdout: one JSON value a line
+    Serve(serve::Serve),
+}
+
+impl Command {
+    /// Does what it says.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], if it cannot.
+    pub(crate) fn execute(&self) -> Result<Ending, Failure> {
+        match self {
+            Command::Run(run) => run.execute(),
+            Command::Show(show) => show.execute(),
+            Command::Diff(diff) => diff.execute(),
+            Command::List(list) => list.execute(),
+            Command::Explain(explain) => explain.execute(),
+            Command::Fmt(fmt) => fmt.execute(),
+            Command::Lint(lint) => lint.execute(),
+            Command::Gate(gate) => gate.execute(),
+            Command::Serve(serve) => serve.execute(),
+        }
+    }
+}

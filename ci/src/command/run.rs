@@ -1,0 +1,194 @@
+//! `keyalike run`: scenarios on backends, the matrix of what came out, and what of it nobody has reviewed.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use harness::backend::Backend;
+use harness::comparison::Difference;
+use harness::report::paint::Layout;
+use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
+use harness::review::{Scope, review};
+use harness::scenario::name::ScenarioName;
+use harness::suite::{EXTENSION, Suite};
+use harness::verdict::Verdict;
+
+use crate::backend_choice::BackendChoice;
+use crate::failure::{Ending, Failure};
+use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules};
+use crate::{bootstrap, cells, output};
+
+/// The arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    backends: BackendChoice,
+    /// Run these scenarios: a name, a theme, a glob on names, or the path of a file or folder
+    #[arg(long = "scenario", value_name = "GLOB|PATH")]
+    scenarios: Vec<String>,
+    /// Run the scenarios of these rules
+    #[arg(long = "rule", value_name = "GLOB")]
+    rules: Vec<String>,
+    /// Show only rows in which some backend has this verdict
+    #[arg(long = "verdict", value_name = "VERDICT", value_parser = verdict_parser())]
+    verdicts: Vec<Verdict>,
+    /// Show only rows in which backends differ
+    #[arg(long)]
+    only_divergent: bool,
+    /// Run every cell N times in each seat of the conductor, and fail if two runs differ
+    #[arg(long, value_name = "N", default_value = "1")]
+    repeat: NonZeroUsize,
+    /// Run every cell in a worker process
+    #[arg(long)]
+    isolate: bool,
+    /// The form of the report
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the report to FILE and not to stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    suite: SuiteChoice,
+    /// Compare with the snapshots in this folder [default: `snapshots` beside the suites]
+    #[arg(long, value_name = "DIR")]
+    snapshots: Option<PathBuf>,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A matrix for a terminal
+    Table,
+    /// Everything, for programs
+    Json,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Markdown, for a pull request
+    Markdown,
+    /// Workflow commands, and Markdown in the summary of the step
+    Github,
+}
+
+fn verdict_parser() -> impl TypedValueParser<Value = Verdict> {
+    PossibleValuesParser::new(Verdict::ALL.map(Verdict::as_str)).try_map(|word| word.parse::<Verdict>())
+}
+
+impl Run {
+    /// Runs, reviews and reports.
+    pub(crate) fn execute(&self) -> Result<Ending, Failure> {
+        bootstrap::require_backends()?;
+        let suite = self.suite.read()?;
+        let programs = self.choose(&suite)?;
+        let backends = self.backends.start()?;
+        let cells = cells::run(&programs, &backends, self.repeat.get(), self.isolate)?;
+        let mut report = self.report(&suite, &programs, &backends, cells)?;
+        let status = report.status();
+        if self.only_divergent || !self.verdicts.is_empty() {
+            report.retain_rows(|row| self.wants(row));
+        }
+        self.write(&report)?;
+        Ok(status.into())
+    }
+
+    fn choose(&self, suite: &Suite) -> Result<Programs, Failure> {
+        let mut programs = match self.scenarios.as_slice() {
+            [] => suite.programs.clone(),
+            patterns => choose(suite, &self.suite.root(), patterns)?,
+        };
+        if !self.rules.is_empty() {
+            let rules = choose_rules(suite, &self.rules)?;
+            programs.retain(|_, program| program.scenario.rules.iter().any(|rule| rules.contains(rule)));
+        }
+        Ok(programs)
+    }
+
+    fn report(
+        &self,
+        suite: &Suite,
+        programs: &Programs,
+        backends: &[Arc<dyn Backend>],
+        cells: Vec<CellReport>,
+    ) -> Result<Report, Failure> {
+        let snapshots = match &self.snapshots {
+            Some(folder) => folder.clone(),
+            None => self.suite.root().join("../snapshots"),
+        };
+        let check = harness::snapshot::check(&snapshots, &cells, &suites::pairs::table)?;
+        let scope = Scope {
+            backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
+            known_backends: backends::known().into_iter().map(|known| known.id).collect(),
+            scenarios: programs.len(),
+            whole_suite: self.scenarios.is_empty() && self.rules.is_empty(),
+        };
+        let (summary, findings) = review(&cells, &suite.ledger, &check, &scope);
+        Ok(Report {
+            schema: report::SCHEMA,
+            suite: SuiteFacts {
+                scenarios: programs.len(),
+                scenarios_total: suite.programs.len(),
+                generated: BTreeSet::from([suites::pairs::THEME.to_owned()]),
+                repeat: self.repeat.get(),
+                isolated: self.isolate,
+            },
+            environment: environment(),
+            backends: backends.iter().map(|backend| backend.description().clone()).collect(),
+            cells,
+            summary,
+            findings,
+        })
+    }
+
+    fn wants(&self, row: &Row<'_>) -> bool {
+        let has =
+            |verdict| row.cells.iter().flatten().any(|cell| cell.outcome().is_some_and(|it| it.verdict == verdict));
+        let is_divergent = !self.only_divergent || row.difference != Difference::None;
+        is_divergent && (self.verdicts.is_empty() || self.verdicts.iter().any(|verdict| has(*verdict)))
+    }
+
+    fn write(&self, report: &Report) -> Result<(), Failure> {
+        let layout = if self.out.is_some() { Layout::default() } else { output::layout() };
+        let text = match self.format {
+            Format::Table => report::table::render(report, layout),
+            Format::Json => report::json::render(report),
+            Format::Junit => report::junit::render(report).map_err(Failure::Xml)?,
+            Format::Markdown => report::markdown::render(report),
+            Format::Github => self.github(report)?,
+        };
+        match &self.out {
+            Some(path) => output::save(path, &text),
+            None => output::print(&text),
+        }
+    }
+
+    /// Returns the workflow commands. The Markdown goes to the summary of the step where there is one, and follows them
+    /// elsewhere.
+    fn github(&self, report: &Report) -> Result<String, Failure> {
+        let root = self.suite.root();
+        let folder = root.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let file_of = |scenario: &ScenarioName| {
+            let file = format!("{scenario}.{EXTENSION}");
+            root.join(&file).is_file().then(|| format!("{folder}/{file}"))
+        };
+        let annotations = report::github::render(report, &file_of);
+        let markdown = report::markdown::render(report);
+        match std::env::var_os("GITHUB_STEP_SUMMARY") {
+            Some(path) => {
+                output::append(path.as_ref(), &markdown)?;
+                Ok(annotations)
+            }
+            None => Ok(format!("{annotations}\n{markdown}")),
+        }
+    }
+}
+
+fn environment() -> Environment {
+    Environment {
+        keyalike: env!("CARGO_PKG_VERSION").to_owned(),
+        os: std::env::consts::OS.to_owned(),
+        arch: std::env::consts::ARCH.to_owned(),
+        parallelism: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}

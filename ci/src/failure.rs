@@ -1,0 +1,109 @@
+//! How a command ends: the exit codes, and the errors that lead to them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use harness::report::Status;
+use harness::report::json::ReadError;
+use harness::report::junit::SerializeError;
+use harness::snapshot::SnapshotError;
+use harness::suite::SuiteError;
+use harness::worker::WorkerError;
+
+/// How a command ended that did its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// As expected: exit code 0.
+    Expected,
+    /// A violation, an unreviewed change, a difference, a finding: exit code 1.
+    Unexpected,
+    /// Input that is in error, told in full: exit code 2.
+    BadInput,
+    /// A cell was not run: exit code 3.
+    Failed,
+}
+
+impl From<Status> for Ending {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Expected => Ending::Expected,
+            Status::Unexpected => Ending::Unexpected,
+            Status::Failed => Ending::Failed,
+        }
+    }
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        ExitCode::from(match ending {
+            Ending::Expected => 0,
+            Ending::Unexpected => 1,
+            Ending::BadInput => 2,
+            Ending::Failed => 3,
+        })
+    }
+}
+
+/// A command that could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// A name that nothing has.
+    #[error("there is no {what} `{name}`; {hint}")]
+    Unknown { what: &'static str, name: String, hint: String },
+    /// A backend that there is, and that was not built.
+    #[error("the backend `{id}` is not built; build it with `--features {features}`, or with `--features backend-all`")]
+    NotBuilt { id: String, features: String },
+    /// No backend was built, and none can be built from here.
+    #[error(
+        "no backend is built in: {reason}; build with one of these features, such as `--features backend-all`:\n{features}"
+    )]
+    NoBackend { reason: String, features: String },
+    /// A pattern that is no glob.
+    #[error("`{pattern}` is not a glob: {source}; write a name with * and ?, quoted from the shell")]
+    Glob { pattern: String, source: globset::Error },
+    /// A suite or a scenario that cannot be read.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
+    /// A snapshot that cannot be read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// Two sides that have no backend in common.
+    #[error(
+        "{left} has {left_backends} and {right} has {right_backends}: none is on both sides; save the reports of the same backends, or of one backend each"
+    )]
+    NothingCommon { left: String, left_backends: String, right: String, right_backends: String },
+    /// A saved report that cannot be read.
+    #[error("{}: {source}", path.display())]
+    Report { path: PathBuf, source: ReadError },
+    /// A file that cannot be read.
+    #[error("{}: {source}; name a file or folder that exists and can be read", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    /// A file, or the standard output, that cannot be written.
+    #[error("{target}: {source}; the report is not complete: free some space or write it elsewhere with --out")]
+    Write { target: String, source: std::io::Error },
+    /// A report that cannot be put into XML.
+    #[error("the report cannot be written as XML: {0}; write it with --format json")]
+    Xml(SerializeError),
+    /// The running program is not known to itself.
+    #[error("the path of this program is not known: {0}; start it by its full path, so that it can start workers")]
+    OwnPath(std::io::Error),
+    /// A step of the gate that does not start.
+    #[error("`{command}`: {source}; install cargo, or run the step by hand from the root of the workspace")]
+    Step { command: String, source: std::io::Error },
+    /// A worker that cannot go on.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+}
+
+impl From<Failure> for ExitCode {
+    fn from(failure: Failure) -> Self {
+        ExitCode::from(match failure {
+            Failure::Write { .. }
+            | Failure::Xml(_)
+            | Failure::OwnPath(_)
+            | Failure::Worker(_)
+            | Failure::Step { .. } => 3,
+            _ => 2,
+        })
+    }
+}

@@ -1,0 +1,149 @@
+//! Which scenarios a command works on: patterns and paths, held against the suite.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use harness::driver::program::Program;
+use harness::scenario::diagnostic::nearest;
+use harness::scenario::name::{RuleId, ScenarioName};
+use harness::suite::{Suite, SuiteError, find_scenarios, read_program};
+
+use crate::backend_choice::matcher;
+use crate::failure::Failure;
+
+/// Where the suites lie.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct SuiteChoice {
+    /// Read scenarios, rules and ledger from this folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) suites: Option<PathBuf>,
+}
+
+impl SuiteChoice {
+    /// Returns the folder of the suites.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.suites.clone().unwrap_or_else(suites::root)
+    }
+
+    /// Reads the suite.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Suite`].
+    pub(crate) fn read(&self) -> Result<Suite, Failure> {
+        Ok(suites::read(&self.root())?)
+    }
+}
+
+/// The scenarios by name.
+pub(crate) type Programs = BTreeMap<ScenarioName, Arc<Program>>;
+
+/// Returns the scenarios that `patterns` name: each a name, a theme, a glob on names, or the path of a file or folder.
+///
+/// # Errors
+///
+/// [`Failure::Unknown`] if one names nothing, [`Failure::Suite`] if a file outside the suites is in error.
+pub(crate) fn choose(suite: &Suite, root: &Path, patterns: &[String]) -> Result<Programs, Failure> {
+    let mut chosen = Programs::new();
+    for pattern in patterns {
+        let found = in_suite(suite, pattern)?;
+        let found = if found.is_empty() { by_path(suite, root, pattern)? } else { found };
+        if found.is_empty() {
+            return Err(unknown_scenario(suite, pattern));
+        }
+        chosen.extend(found);
+    }
+    Ok(chosen)
+}
+
+fn in_suite(suite: &Suite, pattern: &str) -> Result<Programs, Failure> {
+    let (name, theme) = (matcher(pattern)?, matcher(&format!("{}/*", pattern.trim_end_matches('/')))?);
+    let is_meant = |scenario: &ScenarioName| name.is_match(scenario.as_str()) || theme.is_match(scenario.as_str());
+    let programs = suite.programs.iter().filter(|(scenario, _)| is_meant(scenario));
+    Ok(programs.map(|(scenario, program)| (scenario.clone(), Arc::clone(program))).collect())
+}
+
+fn by_path(suite: &Suite, root: &Path, pattern: &str) -> Result<Programs, Failure> {
+    let path = Path::new(pattern);
+    if !path.exists() {
+        return Ok(Programs::new());
+    }
+    let mut programs = Programs::new();
+    for file in find_scenarios_or_file(path)? {
+        let program = match name_in_suite(root, &file).and_then(|name| suite.programs.get(&name)) {
+            Some(program) => Arc::clone(program),
+            None => read_program(&file, &place_of(&file))?,
+        };
+        programs.insert(program.scenario.name.clone(), program);
+    }
+    Ok(programs)
+}
+
+/// Returns the files of scenarios below `path`, or `path` itself if it is a file, whatever its ending.
+///
+/// # Errors
+///
+/// As [`find_scenarios`].
+pub(crate) fn find_scenarios_or_file(path: &Path) -> Result<Vec<PathBuf>, SuiteError> {
+    if path.is_file() { Ok(vec![path.to_owned()]) } else { find_scenarios(path) }
+}
+
+/// Returns the name of a file that lies in the suites.
+pub(crate) fn name_in_suite(root: &Path, file: &Path) -> Option<ScenarioName> {
+    let (root, file) = (root.canonicalize().ok()?, file.canonicalize().ok()?);
+    name_of(&file.strip_prefix(root).ok()?.with_extension(""))
+}
+
+/// Returns the name of a file outside the suites: its path, with its ending, as far as a name can say it. So the name that
+/// a report prints can be given to `show`.
+pub(crate) fn place_of(file: &Path) -> PathBuf {
+    file.components().map(|part| part.as_os_str().to_string_lossy().replace(char::is_whitespace, "_")).collect()
+}
+
+fn name_of(place: &Path) -> Option<ScenarioName> {
+    place.to_str()?.replace(std::path::MAIN_SEPARATOR, "/").parse().ok()
+}
+
+/// Returns the failure for a name that no scenario has.
+pub(crate) fn unknown_scenario(suite: &Suite, name: &str) -> Failure {
+    let names = || suite.programs.keys().map(ScenarioName::as_str);
+    // A name without its theme is the likeliest mistake, and then only the last part is to be compared.
+    let stems = || names().map(|known| known.rsplit('/').next().unwrap_or(known));
+    let near = nearest(name, names()).or_else(|| {
+        let stem = nearest(name.rsplit('/').next().unwrap_or(name), stems())?;
+        names().find(|known| known.rsplit('/').next() == Some(stem))
+    });
+    let hint = match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`keyalike list` names them all, and a path must be that of a file or folder".to_owned(),
+    };
+    Failure::Unknown { what: "scenario", name: name.to_owned(), hint }
+}
+
+/// Returns the rules that `patterns` name.
+///
+/// # Errors
+///
+/// [`Failure::Unknown`], if one names none.
+pub(crate) fn choose_rules(suite: &Suite, patterns: &[String]) -> Result<BTreeSet<RuleId>, Failure> {
+    let mut chosen = BTreeSet::new();
+    for pattern in patterns {
+        let matches = matcher(pattern)?;
+        let before = chosen.len();
+        chosen.extend(suite.rules.keys().filter(|rule| matches.is_match(rule.as_str())).cloned());
+        if chosen.len() == before {
+            return Err(unknown_rule(suite, pattern));
+        }
+    }
+    Ok(chosen)
+}
+
+/// Returns the failure for a name that no rule has.
+pub(crate) fn unknown_rule(suite: &Suite, name: &str) -> Failure {
+    let hint = match nearest(name, suite.rules.keys().map(RuleId::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`keyalike list --rules` names them all".to_owned(),
+    };
+    Failure::Unknown { what: "rule", name: name.to_owned(), hint }
+}

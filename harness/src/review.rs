@@ -1,0 +1,330 @@
+//! Holds what came out against the ledger and the snapshots, and names everything that nobody has reviewed.
+//!
+//! It decides what is expected; it neither runs nor prints anything.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::comparison::{Difference, difference};
+use crate::ledger::{Entry, Kind, Ledger};
+use crate::report::{Answer, CellReport, Summary};
+use crate::scenario::name::ScenarioName;
+use crate::verdict::Verdict;
+
+/// Something that is not as expected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// The scenario, if it concerns one.
+    #[serde(default)]
+    pub scenario: Option<ScenarioName>,
+    /// The backends that it concerns.
+    #[serde(default)]
+    pub backends: Vec<String>,
+    /// What is so, in lower case and without a full stop.
+    pub message: String,
+    /// What shows it or puts it right: a command or an advice.
+    pub hint: String,
+}
+
+/// What can be not as expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FindingKind {
+    /// A cell was not run, by the environment's fault or the harness's own.
+    Failed,
+    /// Two runs of one cell differ.
+    Varies,
+    /// A rule is violated and no entry of the ledger says why.
+    Violation,
+    /// Two backends differ and no entry of the ledger says why.
+    Divergence,
+    /// A cell differs from its snapshot.
+    Changed,
+    /// An entry of the ledger matches nothing any more.
+    Stale,
+    /// A backend ran nothing.
+    EmptyColumn,
+    /// Nothing ran at all.
+    NothingRun,
+}
+
+impl FindingKind {
+    /// Returns its heading in reports.
+    pub fn title(self) -> &'static str {
+        match self {
+            FindingKind::Failed => "not run",
+            FindingKind::Varies => "two runs differ",
+            FindingKind::Violation => "unreviewed violation",
+            FindingKind::Divergence => "unreviewed divergence",
+            FindingKind::Changed => "changed against its snapshot",
+            FindingKind::Stale => "stale ledger entry",
+            FindingKind::EmptyColumn => "empty column",
+            FindingKind::NothingRun => "nothing ran",
+        }
+    }
+}
+
+/// What a run covered, so that what it did not cover is not called missing.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The backends that ran, in the order of the columns.
+    pub backends: Vec<String>,
+    /// Every backend that there is, built or not.
+    pub known_backends: Vec<String>,
+    /// How many scenarios ran.
+    pub scenarios: usize,
+    /// Whether the whole suite ran.
+    pub whole_suite: bool,
+}
+
+/// What the snapshots say of the cells.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotCheck {
+    /// How many cells were compared.
+    pub compared: usize,
+    /// How many cells of a backend with snapshots have none.
+    pub missing: usize,
+    /// The scenario and the backend of each cell that differs from its snapshot.
+    pub changed: Vec<(ScenarioName, String)>,
+}
+
+/// Holds `cells`, which are sorted by scenario, against the ledger and the snapshots.
+pub fn review(
+    cells: &[CellReport],
+    ledger: &Ledger,
+    snapshots: &SnapshotCheck,
+    scope: &Scope,
+) -> (Summary, Vec<Finding>) {
+    let mut review = Review { ledger, scope, summary: Summary::default(), findings: Vec::new(), used: BTreeSet::new() };
+    review.summary.expected = scope.scenarios * scope.backends.len();
+    cells.iter().for_each(|cell| review.cell(cell));
+    for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
+        review.violations(row);
+        review.divergence(row);
+    }
+    review.snapshots(snapshots);
+    review.stale();
+    review.empty(cells);
+    review.findings.sort_by_key(|finding| finding.kind);
+    (review.summary, review.findings)
+}
+
+struct Review<'a> {
+    ledger: &'a Ledger,
+    scope: &'a Scope,
+    summary: Summary,
+    findings: Vec<Finding>,
+    /// The entries that explained something.
+    used: BTreeSet<usize>,
+}
+
+impl Review<'_> {
+    fn cell(&mut self, cell: &CellReport) {
+        match &cell.answer {
+            Answer::Outcome(outcome) if outcome.verdict == Verdict::Unsupported => self.summary.unsupported += 1,
+            Answer::Outcome(_) => self.summary.executed += 1,
+            Answer::Varies { variants } => {
+                self.summary.varying += 1;
+                let message = format!("{} different outcomes on {}", variants.len(), cell.backend);
+                let hint =
+                    format!("keyalike run --scenario {} --backend {} --repeat 1000", cell.scenario, cell.backend);
+                self.find(FindingKind::Varies, cell, message, hint);
+            }
+            Answer::Failed { error } => {
+                self.summary.failed += 1;
+                let message = format!("{}: {error}", cell.backend);
+                self.find(FindingKind::Failed, cell, message, show(cell));
+            }
+        }
+    }
+
+    /// Looks for cells of one scenario that violate its rule, and for the entries that say why.
+    fn violations(&mut self, row: &[CellReport]) {
+        let mut unexplained: Vec<&CellReport> = Vec::new();
+        for cell in row.iter().filter(|cell| cell.violates()) {
+            self.summary.violations += 1;
+            if self.is_explained(|entry| entry.explains_violation(cell.scenario.as_str(), &cell.backend)) {
+                self.summary.violations_reviewed += 1;
+            } else {
+                unexplained.push(cell);
+            }
+        }
+        let Some(first) = unexplained.first() else { return };
+        let rule = first.rule.as_ref().map_or_else(|| "not accepted".to_owned(), ToString::to_string);
+        self.findings.push(Finding {
+            kind: FindingKind::Violation,
+            scenario: Some(first.scenario.clone()),
+            backends: unexplained.iter().map(|cell| cell.backend.clone()).collect(),
+            message: format!("{rule}: {}", say_verdicts(&unexplained)),
+            hint: show(first),
+        });
+    }
+
+    /// Looks for pairs of backends that differ, and for the entries that say why.
+    fn divergence(&mut self, row: &[CellReport]) {
+        let cells: Vec<(&CellReport, &[String])> =
+            row.iter().filter_map(|cell| Some((cell, cell.comparable()?))).collect();
+        let (mut worst, mut unexplained): (_, Vec<&CellReport>) = (Difference::None, Vec::new());
+        for (place, (one, lines)) in cells.iter().enumerate() {
+            for (other, others) in &cells[place + 1..] {
+                let apart = difference(lines, others);
+                if apart == Difference::None {
+                    continue;
+                }
+                worst = worst.max(apart);
+                let name = one.scenario.as_str();
+                let only_wording = apart == Difference::Wording;
+                let explains =
+                    |entry: &Entry| entry.explains_divergence(name, &one.backend, &other.backend, only_wording);
+                if !self.is_explained(explains) {
+                    unexplained.extend([*one, *other]);
+                }
+            }
+        }
+        if worst == Difference::None {
+            return;
+        }
+        self.summary.divergent += 1;
+        self.summary.divergent_in_wording += usize::from(worst == Difference::Wording);
+        if unexplained.is_empty() {
+            self.summary.divergent_reviewed += 1;
+            return;
+        }
+        let concerned: Vec<&CellReport> =
+            row.iter().filter(|cell| unexplained.iter().any(|other| other.backend == cell.backend)).collect();
+        let backends = concerned.iter().map(|cell| cell.backend.clone()).collect();
+        self.findings.push(Finding {
+            kind: FindingKind::Divergence,
+            scenario: Some(row[0].scenario.clone()),
+            backends,
+            message: say_sides(&concerned, worst),
+            hint: show(&row[0]),
+        });
+    }
+
+    /// Marks every entry that explains something as used. Returns whether there is one.
+    fn is_explained(&mut self, explains: impl Fn(&Entry) -> bool) -> bool {
+        let entries = self.ledger.entries.iter().enumerate();
+        let explaining: Vec<usize> = entries.filter(|(_, entry)| explains(entry)).map(|(index, _)| index).collect();
+        self.used.extend(&explaining);
+        !explaining.is_empty()
+    }
+
+    fn snapshots(&mut self, check: &SnapshotCheck) {
+        self.summary.snapshots = check.compared;
+        self.summary.snapshots_missing = check.missing;
+        self.summary.snapshots_changed = check.changed.len();
+        for (scenario, backend) in &check.changed {
+            self.findings.push(Finding {
+                kind: FindingKind::Changed,
+                scenario: Some(scenario.clone()),
+                backends: vec![backend.clone()],
+                message: format!("{backend} no longer does what its snapshot says"),
+                hint: "run the tests of that backend, then `cargo insta review`".to_owned(),
+            });
+        }
+    }
+
+    /// Looks for entries that explain nothing any more, where everything that they could explain has run.
+    fn stale(&mut self) {
+        if !self.scope.whole_suite {
+            return;
+        }
+        let has_run = |backend: &String| self.scope.backends.contains(backend);
+        for (index, entry) in self.ledger.entries.iter().enumerate() {
+            let mut named = self.scope.known_backends.iter().filter(|backend| entry.names_backend(backend));
+            if self.used.contains(&index) || !named.all(has_run) {
+                continue;
+            }
+            let what = match entry.kind {
+                Kind::Divergence => "divergence",
+                Kind::Wording => "wording",
+                Kind::Violation => "violation",
+            };
+            self.summary.stale += 1;
+            self.findings.push(Finding {
+                kind: FindingKind::Stale,
+                scenario: None,
+                backends: entry.backends.clone(),
+                message: format!("{what} of {} in `{}` matches nothing", entry.backends.join(", "), entry.scenario),
+                hint: "remove it from the ledger, or correct its names".to_owned(),
+            });
+        }
+    }
+
+    fn empty(&mut self, cells: &[CellReport]) {
+        if self.summary.executed == 0 {
+            self.findings.push(Finding {
+                kind: FindingKind::NothingRun,
+                scenario: None,
+                backends: self.scope.backends.clone(),
+                message: "no cell was executed".to_owned(),
+                hint: "widen --scenario, --rule and --backend; `keyalike list` names the scenarios".to_owned(),
+            });
+            return;
+        }
+        let ran = |backend: &str| cells.iter().any(|cell| cell.backend == backend && cell.comparable().is_some());
+        let empty = self.scope.backends.iter().filter(|backend| self.scope.whole_suite && !ran(backend));
+        self.findings.extend(empty.map(|backend| Finding {
+            kind: FindingKind::EmptyColumn,
+            scenario: None,
+            backends: vec![backend.clone()],
+            message: format!("{backend} executed no scenario of the whole suite"),
+            hint: format!("keyalike run --backend {backend}"),
+        }));
+    }
+
+    fn find(&mut self, kind: FindingKind, cell: &CellReport, message: String, hint: String) {
+        let (scenario, backends) = (Some(cell.scenario.clone()), vec![cell.backend.clone()]);
+        self.findings.push(Finding { kind, scenario, backends, message, hint });
+    }
+}
+
+fn show(cell: &CellReport) -> String {
+    format!("keyalike show {}", cell.scenario)
+}
+
+/// Says which backends came to which verdict: `lost-wakeup on tokio, smol; completed on async-std`.
+fn say_verdicts(cells: &[&CellReport]) -> String {
+    let mut verdicts: Vec<(Verdict, Vec<&str>)> = Vec::new();
+    for cell in cells {
+        let Some(verdict) = cell.outcome().map(|outcome| outcome.verdict) else { continue };
+        match verdicts.iter_mut().find(|(known, _)| *known == verdict) {
+            Some((_, backends)) => backends.push(&cell.backend),
+            None => verdicts.push((verdict, vec![&cell.backend])),
+        }
+    }
+    let texts: Vec<String> =
+        verdicts.iter().map(|(verdict, backends)| format!("{verdict} on {}", say_backends(backends))).collect();
+    texts.join("; ")
+}
+
+/// Names backends, the first few of many.
+fn say_backends(backends: &[&str]) -> String {
+    const NAMED_MAX: usize = 4;
+    match backends {
+        [first, second, rest @ ..] if backends.len() > NAMED_MAX => {
+            format!("{first}, {second} and {} more", rest.len())
+        }
+        _ => backends.join(", "),
+    }
+}
+
+/// Says who stands on which side: `a: tokio | b: async-std, smol`.
+fn say_sides(cells: &[&CellReport], difference: Difference) -> String {
+    let mut sides: Vec<(&str, Vec<&str>)> = Vec::new();
+    for cell in cells {
+        let letter = cell.outcome().map_or("", |outcome| outcome.letter.as_str());
+        match sides.iter_mut().find(|(known, _)| *known == letter) {
+            Some((_, backends)) => backends.push(&cell.backend),
+            None => sides.push((letter, vec![&cell.backend])),
+        }
+    }
+    let sides: Vec<String> =
+        sides.into_iter().map(|(letter, backends)| format!("{letter}: {}", say_backends(&backends))).collect();
+    let what = if difference == Difference::Wording { " (wording only)" } else { "" };
+    format!("{}{what}", sides.join(" | "))
+}
