@@ -156,8 +156,6 @@ impl Entry {
             Kind::Wording => only_wording,
             Kind::Violation => false,
         };
-        speaks_of_it
-            && self.names_scenario(scenario)
-            && self.names_backend(one) != self.names_backend(other)
+        speaks_of_it && self.names_scenario(scenario) && self.names_backend(one) != self.names_backend(other)
     }
 }

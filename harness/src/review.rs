@@ -176,7 +176,8 @@ impl Review<'_> {
                 }
                 worst = worst.max(apart);
                 let name = one.scenario.as_str();
-                if !self.is_explained(|entry| entry.explains_divergence(name, &one.backend, &other.backend)) {
+                let only_wording = apart == Difference::Wording;
+                if !self.is_explained(|it| it.explains_divergence(name, &one.backend, &other.backend, only_wording)) {
                     unexplained.extend([*one, *other]);
                 }
             }
@@ -238,6 +239,7 @@ impl Review<'_> {
             }
             let what = match entry.kind {
                 Kind::Divergence => "divergence",
+                Kind::Wording => "wording",
                 Kind::Violation => "violation",
             };
             self.summary.stale += 1;
