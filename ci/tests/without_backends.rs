@@ -12,7 +12,7 @@ use tempfile::TempDir;
 #[rstest]
 #[case::no_command(&[], 2, &["Usage: keyalike <COMMAND>"])]
 #[case::help(&["--help"], 0, &["Exit codes:"])]
-#[case::unknown_command(&["rnu"], 2, &["run"])]
+#[case::unknown_command(&["lsit"], 2, &["list"])]
 #[case::unknown_format(&["run", "--format", "jsn"], 2, &["json"])]
 #[case::unknown_verdict(&["run", "--verdict", "deadlok"], 2, &["deadlock"])]
 #[case::unknown_feature(&["list", "--features", "backend-tokoi"], 2, &["did you mean `backend-tokio`?"])]
