@@ -177,9 +177,7 @@ impl Review<'_> {
                 worst = worst.max(apart);
                 let name = one.scenario.as_str();
                 let only_wording = apart == Difference::Wording;
-                let explains =
-                    |entry: &Entry| entry.explains_divergence(name, &one.backend, &other.backend, only_wording);
-                if !self.is_explained(explains) {
+                if !self.is_explained(|it| it.explains_divergence(name, &one.backend, &other.backend, only_wording)) {
                     unexplained.extend([*one, *other]);
                 }
             }
