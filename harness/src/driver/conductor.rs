@@ -308,6 +308,7 @@ impl<R: Runtime> Conductor<R> {
             for what in [LetGo::Waits, LetGo::Futures, LetGo::Guards] {
                 for task in 0..self.handles.len() {
                     if !matches!(self.handles[task], Handle::NotSpawned)
+                        && self.run.may_let_go(task, what)
                         && self.run.hub.command(task, Command::LetGo(what))
                     {
                         self.settle().await?;

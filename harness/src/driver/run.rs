@@ -1,6 +1,6 @@
 //! What the conductor and the tasks of one run share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
@@ -33,6 +33,15 @@ pub(super) enum LetGo {
     Guards,
 }
 
+impl LetGo {
+    /// Everything that a task can be asked to let go of.
+    pub(super) const ALL: u8 = LetGo::Waits.bit() | LetGo::Futures.bit() | LetGo::Guards.bit();
+
+    pub(super) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
 /// What the conductor and the tasks of one run share.
 pub(super) struct Run {
     pub(super) hub: Hub<Command>,
@@ -43,6 +52,8 @@ pub(super) struct Run {
     at: AtomicUsize,
     unsupported: AtomicBool,
     mail: Vec<Mutex<Mailbox>>,
+    /// What each task may have to let go of, as bits of [`LetGo`].
+    burdens: Vec<AtomicU8>,
     /// The threads that work for tasks.
     threads: Mutex<Vec<Arc<Watch>>>,
     listener: Option<Listener>,
@@ -69,6 +80,7 @@ impl Run {
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
             mail: (0..tasks).map(|_| Mutex::new(Some(Vec::new()))).collect(),
+            burdens: (0..tasks).map(|_| AtomicU8::new(0)).collect(),
             threads: Mutex::default(),
             listener,
             program,
@@ -150,11 +162,23 @@ impl Run {
     pub(super) fn send(&self, to: TaskIndex, parcel: Belonging) -> Option<Belonging> {
         match &mut *lock(&self.mail[to]) {
             Some(mailbox) => {
+                self.burdens[to].fetch_or(parcel.burden(), Ordering::Relaxed);
                 mailbox.push(parcel);
                 None
             }
             None => Some(parcel),
         }
+    }
+
+    /// Says what `task` may have to let go of after this poll. Only one task is polled at a time and the conductor asks
+    /// at quiescence, so the hub's mutex stands between every two of these, and they can be relaxed.
+    pub(super) fn set_burden(&self, task: TaskIndex, burden: u8) {
+        self.burdens[task].store(burden, Ordering::Relaxed);
+    }
+
+    /// Returns whether `task` may have something of this kind to let go of.
+    pub(super) fn may_let_go(&self, task: TaskIndex, what: LetGo) -> bool {
+        self.burdens[task].load(Ordering::Relaxed) & what.bit() != 0
     }
 
     /// Returns whether `task` has not ended, so that it can be sent something.

@@ -32,6 +32,17 @@ pub(super) enum Belonging {
     Scope(NameIndex),
 }
 
+impl Belonging {
+    /// Returns how a task lets go of it at rest, as a bit of [`LetGo`].
+    pub(super) fn burden(&self) -> u8 {
+        match self {
+            Belonging::Guard { .. } => LetGo::Guards.bit(),
+            Belonging::Future { .. } => LetGo::Futures.bit(),
+            Belonging::Scope(_) => 0,
+        }
+    }
+}
+
 /// A request that a task waits for.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -104,6 +115,7 @@ impl<R: Runtime> Future for Task<R> {
         };
         match catch_unwind(AssertUnwindSafe(|| this.obey(admission))) {
             Ok(Flow::Goes) => {
+                this.run.set_burden(this.index, this.burden());
                 let departure = match this.runtime.promises_wake(&mut Context::from_waker(&this.waker)) {
                     true => Departure::Promised,
                     false => Departure::Parked,
@@ -152,6 +164,18 @@ impl<R> Task<R> {
             },
             ended: false,
         }
+    }
+
+    /// Returns what it may have to let go of. An acting waker can gain something at any wake.
+    fn burden(&self) -> u8 {
+        if self.acting.is_some() {
+            return LetGo::ALL;
+        }
+        let waits = match self.hands.waiting {
+            Waiting::Nothing | Waiting::Thread(_) => 0,
+            _ => LetGo::Waits.bit(),
+        };
+        self.hands.belongings.iter().fold(waits, |burden, belonging| burden | belonging.burden())
     }
 
     /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives.
