@@ -60,9 +60,9 @@ fn main() -> ExitCode {
     timeout_figures(&mut criterion, &subjects);
     suite_figure(&mut criterion, &subjects);
     criterion.final_summary();
-    // Without `--bench`, Cargo only tests that the benchmark runs.
-    if arguments.iter().any(|argument| argument == "--bench") && !arguments.iter().any(|argument| argument == "--list")
-    {
+    // Without `--bench`, Cargo only tests that the benchmark runs; a profile or a list has no use for ratios.
+    let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
+    if has("--bench") && !has("--list") && !has("--profile-time") {
         print_ratios(&subjects);
     }
     ExitCode::SUCCESS
