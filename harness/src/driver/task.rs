@@ -83,9 +83,7 @@ enum Flow {
 
 /// One task of a scenario. Its polls and its end go through the hub.
 pub(super) struct Task<R> {
-    run: Arc<Run>,
     runtime: Arc<R>,
-    index: TaskIndex,
     /// What the locks get to wake this task with.
     waker: Waker,
     acting: Option<Arc<Acting>>,
@@ -110,17 +108,17 @@ impl<R: Runtime> Future for Task<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Some(admission) = this.run.hub.enter(this.index, cx.waker()) else {
+        let Some(admission) = this.hands.run.hub.enter(this.hands.index, cx.waker()) else {
             return Poll::Pending;
         };
         match catch_unwind(AssertUnwindSafe(|| this.obey(admission))) {
             Ok(Flow::Goes) => {
-                this.run.set_burden(this.index, this.burden());
+                this.hands.run.set_burden(this.hands.index, this.burden());
                 let departure = match this.runtime.promises_wake(&mut Context::from_waker(&this.waker)) {
                     true => Departure::Promised,
                     false => Departure::Parked,
                 };
-                this.run.hub.leave(this.index, departure);
+                this.hands.run.hub.leave(this.hands.index, departure);
                 Poll::Pending
             }
             Ok(Flow::Ends) => {
@@ -140,7 +138,7 @@ impl<R> Drop for Task<R> {
     /// The runtime drops a task that has not ended: it was aborted.
     fn drop(&mut self) {
         if !self.ended {
-            self.run.record(self.index, Role::Effect, What::Aborted { ending: None });
+            self.hands.run.record(self.hands.index, Role::Effect, What::Aborted { ending: None });
             self.end();
         }
     }
@@ -149,9 +147,7 @@ impl<R> Drop for Task<R> {
 impl<R> Task<R> {
     pub(super) fn new(run: &Arc<Run>, runtime: &Arc<R>, index: TaskIndex) -> Self {
         Self {
-            run: Arc::clone(run),
             runtime: Arc::clone(runtime),
-            index,
             waker: TaskWaker::waker(run, index),
             acting: None,
             hands: Hands {
@@ -186,7 +182,7 @@ impl<R> Task<R> {
         if let Some(acting) = self.acting.take() {
             acting.disarm();
         }
-        self.run.hub.end(self.index);
+        self.hands.run.hub.end(self.hands.index);
     }
 
     /// Records a panic that came out of a lock or a waker, unless the step that asked for it has recorded it already.
@@ -194,9 +190,9 @@ impl<R> Task<R> {
         let scripted = payload.downcast_ref::<&str>().is_some_and(|text| *text == BOOM);
         let what = What::Panicked { scripted, message: panic_message(payload) };
         match self.hands.due.take() {
-            Some(step) => self.run.record_at(At::Step(step), self.index, Role::Result, what),
+            Some(step) => self.hands.run.record_at(At::Step(step), self.hands.index, Role::Result, what),
             None if self.hands.panics_by_step => {}
-            None => self.run.record(self.index, Role::Effect, what),
+            None => self.hands.run.record(self.hands.index, Role::Effect, what),
         }
     }
 
@@ -317,10 +313,9 @@ struct Worker<'a, R> {
 impl<R: Runtime> Worker<'_, R> {
     /// Takes one step, and records what came of it.
     fn take_step(&mut self, step: StepIndex) -> Flow {
-        let run = Arc::clone(&self.hands.run);
-        run.set_at(At::Step(step));
+        self.hands.run.set_at(At::Step(step));
         self.hands.due = Some(step);
-        let Deed::Task(deed) = run.program.steps[step].what else {
+        let Deed::Task(deed) = self.hands.run.program.steps[step].what else {
             unreachable!("the conductor takes its own steps");
         };
         let taken = match self.hands.waiting {
