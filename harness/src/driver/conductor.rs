@@ -350,8 +350,7 @@ impl<R: Runtime> Conductor<R> {
     /// object's doing.
     fn try_once(&self, index: ObjectIndex, object: Arc<dyn Object>) -> Trial {
         let mut operation: Operation = object.operation(Request::TryAcquire, Place::Task).on(index);
-        let tried =
-            catch_unwind(AssertUnwindSafe(|| operation.poll(&mut Context::from_waker(Waker::noop()))));
+        let tried = catch_unwind(AssertUnwindSafe(|| operation.poll(&mut Context::from_waker(Waker::noop()))));
         let mut trial = match tried {
             Ok(Poll::Ready(Reply::Granted)) => Trial::Free,
             Err(payload) if !is_scripted(&*payload) => Trial::Panicked,

@@ -115,7 +115,9 @@ fn push(lines: &mut Vec<String>, left: &str, right: &str) {
 
 fn hung_at(record: &Record) -> Option<StepIndex> {
     match &record.fault {
-        Some(Fault::Hung { at: Some(At::Step(step)), .. } | Fault::Crashed { at: Some(At::Step(step)), .. }) => Some(*step),
+        Some(Fault::Hung { at: Some(At::Step(step)), .. } | Fault::Crashed { at: Some(At::Step(step)), .. }) => {
+            Some(*step)
+        }
         _ => None,
     }
 }
@@ -291,7 +293,9 @@ fn answers(event: &Event) -> bool {
 /// Returns the verbatim texts of an event, one a line.
 fn messages(what: &What) -> Vec<String> {
     let message = match what {
-        What::Refused { message, .. } | What::Panicked { message, .. } | What::ObjectPanicked { message, .. } => message,
+        What::Refused { message, .. } | What::Panicked { message, .. } | What::ObjectPanicked { message, .. } => {
+            message
+        }
         What::Aborted { ending: Some(Ending::Aborted(message) | Ending::Panicked(message)) }
         | What::Joined { ending: Ending::Aborted(message) | Ending::Panicked(message) } => message,
         What::Printed { text, .. } => return verbatim(text),
