@@ -21,10 +21,12 @@ pub mod runtimes {
     pub mod tokio;
 }
 
+#[cfg(any(feature = "backend-tokio", feature = "backend-async-std", feature = "backend-smol"))]
+mod pairing;
+
 use std::sync::Arc;
 
-use harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
-use harness::runtime::Runtime;
+use harness::backend::Backend;
 
 /// Every `backend-*` feature there is, built or not, with what it adds.
 pub const FEATURES: &[(&str, &str)] = &[
@@ -97,78 +99,19 @@ impl Entry {
     }
 }
 
-/// What a runtime or a lock library is called here, and the crate that it comes from.
-#[derive(Clone, Copy)]
-struct Named {
-    id: &'static str,
-    name: &'static str,
-    version: &'static str,
-}
-
 /// Returns every pair of a runtime and a lock library that were built, in alphabetical order of their ids.
 pub fn all() -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
-    #[cfg(feature = "backend-tokio")]
-    {
-        let tokio = |id| Named { id, name: "tokio", version: env!("VERSION_TOKIO") };
-        pair_with_locks(&mut entries, tokio("tokio"), "tokio", runtimes::tokio::multi_thread);
-        pair_with_locks(&mut entries, tokio("tokio-current-thread"), "tokio", runtimes::tokio::current_thread);
-    }
-    #[cfg(feature = "backend-async-std")]
-    {
-        let async_std = Named { id: "async-std", name: "async-std", version: env!("VERSION_ASYNC_STD") };
-        pair_with_locks(&mut entries, async_std, "async-lock", runtimes::async_std::global);
-    }
-    #[cfg(feature = "backend-smol")]
-    {
-        let smol = Named { id: "smol", name: "smol", version: env!("VERSION_SMOL") };
-        pair_with_locks(&mut entries, smol, "async-lock", runtimes::smol::global);
-    }
+    let by_runtime: Vec<Vec<Entry>> = vec![
+        #[cfg(feature = "backend-tokio")]
+        pairing::with_every_lock(pairing::TOKIO, "tokio", runtimes::tokio::multi_thread),
+        #[cfg(feature = "backend-tokio")]
+        pairing::with_every_lock(pairing::TOKIO_CURRENT_THREAD, "tokio", runtimes::tokio::current_thread),
+        #[cfg(feature = "backend-async-std")]
+        pairing::with_every_lock(pairing::ASYNC_STD, "async-lock", runtimes::async_std::global),
+        #[cfg(feature = "backend-smol")]
+        pairing::with_every_lock(pairing::SMOL, "async-lock", runtimes::smol::global),
+    ];
+    let mut entries: Vec<Entry> = by_runtime.into_iter().flatten().collect();
     entries.sort_by(|one, other| one.id.cmp(&other.id));
     entries
-}
-
-/// Pairs one runtime with every lock library that was built.
-#[cfg_attr(
-    not(any(feature = "backend-tokio", feature = "backend-async-std", feature = "backend-smol")),
-    expect(dead_code, reason = "no runtime was built")
-)]
-fn pair_with_locks<R: Runtime>(entries: &mut Vec<Entry>, runtime: Named, native: &str, start: fn() -> Arc<R>) {
-    #[cfg(feature = "backend-tokio")]
-    {
-        let tokio = |id| Named { id, name: "tokio", version: env!("VERSION_TOKIO") };
-        entries.push(pair::<R, locks::tokio::Tokio>(runtime, tokio("tokio"), native, start));
-        entries.push(pair::<R, locks::tokio::TokioOwned>(runtime, tokio("tokio-owned"), native, start));
-    }
-    #[cfg(feature = "backend-async-lock")]
-    {
-        let async_lock = |id| Named { id, name: "async-lock", version: env!("VERSION_ASYNC_LOCK") };
-        entries.push(pair::<R, locks::async_lock::AsyncLock>(runtime, async_lock("async-lock"), native, start));
-        entries.push(pair::<R, locks::async_lock::AsyncLockArc>(runtime, async_lock("async-lock-arc"), native, start));
-    }
-    #[cfg(feature = "backend-futures")]
-    {
-        let futures = |id| Named { id, name: "futures-util", version: env!("VERSION_FUTURES_UTIL") };
-        entries.push(pair::<R, locks::futures::Futures>(runtime, futures("futures"), native, start));
-        entries.push(pair::<R, locks::futures::FuturesOwned>(runtime, futures("futures-owned"), native, start));
-    }
-}
-
-fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, start: fn() -> Arc<R>) -> Entry {
-    let native = locks.id == native;
-    let id = if native { runtime.id.to_owned() } else { format!("{}+{}", runtime.id, locks.id) };
-    let subject = |named: Named| Subject { name: named.name.to_owned(), version: named.version.to_owned() };
-    let description = Description {
-        id: id.clone(),
-        runtime: subject(runtime),
-        locks: subject(locks),
-        capabilities: Vec::new(),
-        native,
-    };
-    Entry {
-        id,
-        locks: locks.id,
-        native,
-        start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))),
-    }
 }

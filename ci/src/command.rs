@@ -3,6 +3,7 @@
 mod diff;
 mod explain;
 mod fmt;
+mod gate;
 mod lint;
 mod list;
 mod run;
@@ -30,6 +31,8 @@ pub(crate) enum Command {
     Fmt(fmt::Fmt),
     /// Warn of what is surely not meant in scenario files
     Lint(lint::Lint),
+    /// Check everything that must hold before a merge
+    Gate(gate::Gate),
     /// Serve as a worker on stdin and stdout: one JSON value a line
     Serve(serve::Serve),
 }
@@ -49,6 +52,7 @@ impl Command {
             Command::Explain(explain) => explain.execute(),
             Command::Fmt(fmt) => fmt.execute(),
             Command::Lint(lint) => lint.execute(),
+            Command::Gate(gate) => gate.execute(),
             Command::Serve(serve) => serve.execute(),
         }
     }

@@ -87,6 +87,9 @@ pub(crate) enum Failure {
     /// The running program is not known to itself.
     #[error("the path of this program is not known: {0}; start it by its full path, so that it can start workers")]
     OwnPath(std::io::Error),
+    /// A step of the gate that does not start.
+    #[error("`{command}`: {source}; install cargo, or run the step by hand from the root of the workspace")]
+    Step { command: String, source: std::io::Error },
     /// A worker that cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -95,7 +98,11 @@ pub(crate) enum Failure {
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {
-            Failure::Write { .. } | Failure::Xml(_) | Failure::OwnPath(_) | Failure::Worker(_) => 3,
+            Failure::Write { .. }
+            | Failure::Xml(_)
+            | Failure::OwnPath(_)
+            | Failure::Worker(_)
+            | Failure::Step { .. } => 3,
             _ => 2,
         })
     }

@@ -177,11 +177,12 @@ impl<C: Copy> Hub<C> {
     /// Opens a poll of `task` by the runtime, which wants to be told through `waker` when to poll again. `None` means
     /// that it is not let in: the poll must return pending and touch nothing.
     pub fn enter(&self, task: TaskIndex, waker: &Waker) -> Option<Admission<C>> {
+        // May be the last share of another task, so it is dropped when the state is no longer locked.
+        let mut replaced = None;
         self.with(|state| {
             let slot = &mut state.tasks[task];
-            match &mut slot.waker {
-                Some(known) if known.will_wake(waker) => {}
-                known => *known = Some(waker.clone()),
+            if !slot.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                replaced = slot.waker.replace(waker.clone());
             }
             if slot.phase != Phase::Admitted {
                 return (None, None);
@@ -279,9 +280,10 @@ impl<C: Copy> Hub<C> {
 
     /// Returns whether there is quiescence; if not, `waker` is woken once when there is.
     pub fn quiet(&self, waker: &Waker) -> bool {
+        let mut replaced = None;
         self.with(|state| {
             let quiet = state.quiet();
-            state.conductor = (!quiet).then(|| waker.clone());
+            replaced = std::mem::replace(&mut state.conductor, (!quiet).then(|| waker.clone()));
             (quiet, None)
         })
     }

@@ -57,16 +57,15 @@ pub enum Ending {
     Panicked(Message),
 }
 
-/// Awaits the handle of a runtime that passes the panic of a task on to whoever awaits it. `None` means aborted.
-pub async fn join_unwinding(handle: impl Future<Output = Option<()>>) -> Ending {
+/// Awaits the handle of a runtime that passes the panic of a task on to whoever awaits it.
+pub async fn join_unwinding(handle: impl Future<Output = ()>) -> Ending {
     let mut handle = pin!(handle);
     let joined = std::future::poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| handle.as_mut().poll(cx))) {
         Ok(poll) => poll.map(Ok),
         Err(payload) => Poll::Ready(Err(payload)),
     });
     match joined.await {
-        Ok(Some(())) => Ending::Returned,
-        Ok(None) => Ending::Aborted(Message::none()),
+        Ok(()) => Ending::Returned,
         Err(payload) => Ending::Panicked(panic_message(&*payload)),
     }
 }

@@ -2,7 +2,7 @@
 //! no combination is left out because nobody thought of it.
 
 use harness::primitive::{Primitive, Request};
-use harness::scenario::name::{NameError, TaskName};
+use harness::scenario::name::{NameError, ScenarioName, TaskName};
 use harness::scenario::{Accept, Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
 use harness::verdict::{Grade, Verdict};
 
@@ -93,6 +93,12 @@ pub fn scenarios() -> Result<Vec<Scenario>, NameError> {
         }
     }
     Ok(scenarios)
+}
+
+/// Returns the table in which a pair is snapshotted: that of all pairs which begin with the same verb.
+pub fn table(scenario: &ScenarioName) -> Option<ScenarioName> {
+    let (first, _) = scenario.as_str().strip_prefix(THEME)?.strip_prefix('/')?.split_once("-then-")?;
+    format!("{THEME}/{first}").parse().ok()
 }
 
 fn scenario(first: &Deed, second: &Deed, suffix: Suffix) -> Result<Scenario, NameError> {

@@ -31,7 +31,7 @@ impl Runtime for AsyncStd {
     }
 
     async fn join(&self, handle: JoinHandle<()>) -> Ending {
-        join_unwinding(async { Some(handle.await) }).await
+        join_unwinding(handle).await
     }
 
     async fn abort(&self, handle: JoinHandle<()>) -> Ending {

@@ -31,7 +31,7 @@ impl Runtime for Smol {
     }
 
     async fn join(&self, handle: Task<()>) -> Ending {
-        join_unwinding(async { Some(handle.await) }).await
+        join_unwinding(handle).await
     }
 
     async fn abort(&self, handle: Task<()>) -> Ending {

@@ -28,7 +28,7 @@ static WORKERS: LazyLock<Arc<Workshop>> =
     LazyLock::new(|| Arc::new(Workshop::new(WorkerCommand::own().expect("a running test has a path"))));
 
 /// Runs the tests of every built backend whose runtime is one of `runtimes`, or serves as a worker for one of them.
-pub fn main(runtimes: &[&str]) -> ExitCode {
+pub(crate) fn main(runtimes: &[&str]) -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, serve, flag, id] = &arguments[..]
         && (serve.as_str(), flag.as_str()) == ("serve", "--backend")
@@ -159,9 +159,8 @@ fn check_pairs(backend: &dyn Backend, first: &str, standard: &Standard) -> Resul
 }
 
 fn first_verbs() -> BTreeSet<String> {
-    let prefix = format!("{}/", suites::pairs::THEME);
-    let pairs = SUITE.programs.keys().filter_map(|name| name.as_str().strip_prefix(&prefix));
-    pairs.filter_map(|pair| pair.split_once("-then-")).map(|(first, _)| first.to_owned()).collect()
+    let tables = SUITE.programs.keys().filter_map(suites::pairs::table);
+    tables.filter_map(|table| table.as_str().rsplit_once('/').map(|(_, first)| first.to_owned())).collect()
 }
 
 fn assert_reviewed(backend: &str, name: &str, text: &str) -> Result<(), Failed> {

@@ -1,0 +1,78 @@
+//! Pairs a runtime with every lock library that was built.
+
+use std::sync::Arc;
+
+use harness::backend::{Description, LockLibrary, Pair, Subject};
+use harness::runtime::Runtime;
+
+use crate::{Entry, locks};
+
+/// What a runtime or a lock library is called here, and the crate that it comes from.
+#[derive(Clone, Copy)]
+pub(crate) struct Named {
+    id: &'static str,
+    name: &'static str,
+    version: &'static str,
+}
+
+const fn named(id: &'static str, name: &'static str, version: &'static str) -> Named {
+    Named { id, name, version }
+}
+
+#[cfg(feature = "backend-tokio")]
+pub(crate) const TOKIO: Named = named("tokio", "tokio", env!("VERSION_TOKIO"));
+#[cfg(feature = "backend-tokio")]
+pub(crate) const TOKIO_CURRENT_THREAD: Named = named("tokio-current-thread", "tokio", env!("VERSION_TOKIO"));
+#[cfg(feature = "backend-async-std")]
+pub(crate) const ASYNC_STD: Named = named("async-std", "async-std", env!("VERSION_ASYNC_STD"));
+#[cfg(feature = "backend-smol")]
+pub(crate) const SMOL: Named = named("smol", "smol", env!("VERSION_SMOL"));
+
+#[cfg(feature = "backend-tokio")]
+const TOKIO_OWNED: Named = named("tokio-owned", "tokio", env!("VERSION_TOKIO"));
+#[cfg(feature = "backend-async-lock")]
+const ASYNC_LOCK: Named = named("async-lock", "async-lock", env!("VERSION_ASYNC_LOCK"));
+#[cfg(feature = "backend-async-lock")]
+const ASYNC_LOCK_ARC: Named = named("async-lock-arc", "async-lock", env!("VERSION_ASYNC_LOCK"));
+#[cfg(feature = "backend-futures")]
+const FUTURES: Named = named("futures", "futures-util", env!("VERSION_FUTURES_UTIL"));
+#[cfg(feature = "backend-futures")]
+const FUTURES_OWNED: Named = named("futures-owned", "futures-util", env!("VERSION_FUTURES_UTIL"));
+
+/// Returns the pairs of a runtime, which `start` starts, with every lock library that was built. `native` is the id of its
+/// own.
+pub(crate) fn with_every_lock<R: Runtime>(runtime: Named, native: &str, start: fn() -> Arc<R>) -> Vec<Entry> {
+    vec![
+        #[cfg(feature = "backend-tokio")]
+        pair::<R, locks::tokio::Tokio>(runtime, TOKIO, native, start),
+        #[cfg(feature = "backend-tokio")]
+        pair::<R, locks::tokio::TokioOwned>(runtime, TOKIO_OWNED, native, start),
+        #[cfg(feature = "backend-async-lock")]
+        pair::<R, locks::async_lock::AsyncLock>(runtime, ASYNC_LOCK, native, start),
+        #[cfg(feature = "backend-async-lock")]
+        pair::<R, locks::async_lock::AsyncLockArc>(runtime, ASYNC_LOCK_ARC, native, start),
+        #[cfg(feature = "backend-futures")]
+        pair::<R, locks::futures::Futures>(runtime, FUTURES, native, start),
+        #[cfg(feature = "backend-futures")]
+        pair::<R, locks::futures::FuturesOwned>(runtime, FUTURES_OWNED, native, start),
+    ]
+}
+
+fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, start: fn() -> Arc<R>) -> Entry {
+    let native = locks.id == native;
+    let id = if native { runtime.id.to_owned() } else { format!("{}+{}", runtime.id, locks.id) };
+    let subject = |named: Named| Subject { name: named.name.to_owned(), version: named.version.to_owned() };
+    let description = Description {
+        id: id.clone(),
+        runtime: subject(runtime),
+        locks: subject(locks),
+        capabilities: Vec::new(),
+        native,
+    };
+    Entry {
+        id,
+        locks: locks.id,
+        native,
+        start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))),
+    }
+}

@@ -1,0 +1,137 @@
+//! `keyalike gate`: everything that must hold before a merge, in the order of what fails soonest.
+//!
+//! Each step is a command that can be repeated alone, and is printed before it runs. The gate knows no scenario and
+//! decides nothing itself.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::failure::{Ending, Failure};
+use crate::output;
+
+/// The arguments of `gate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Gate {
+    /// Go on after a step that failed, and name all that did
+    #[arg(long)]
+    keep_going: bool,
+}
+
+/// A step of the gate: a variable of the environment for it, and a `cargo` command.
+struct Step {
+    what: &'static str,
+    variable: Option<(&'static str, &'static str)>,
+    arguments: &'static str,
+}
+
+const fn step(what: &'static str, arguments: &'static str) -> Step {
+    Step { what, variable: None, arguments }
+}
+
+/// Tests never write a snapshot here: one that is missing or has changed is red.
+const fn test(what: &'static str, arguments: &'static str) -> Step {
+    Step { what, variable: Some(("INSTA_UPDATE", "no")), arguments }
+}
+
+const STEPS: &[Step] = &[
+    step("format", "fmt --all --check"),
+    step("lints with no backend", "clippy --workspace --all-targets -- -D warnings"),
+    step("lints with every backend", "clippy --workspace --all-targets --features backend-all -- -D warnings"),
+    Step {
+        what: "documentation",
+        variable: Some(("RUSTDOCFLAGS", "-D warnings")),
+        arguments: "doc --workspace --no-deps --features backend-all",
+    },
+    step("format of the scenarios", "run --quiet --features backend-all -- fmt --check"),
+    step("lints of the scenarios", "run --quiet --features backend-all -- lint"),
+    step("matrix, ledger and snapshots", "run --quiet --features backend-all -- run --backend all --only-divergent"),
+    test("tests with no backend", "test --workspace"),
+    test("tests of backend-async-lock alone", "test --workspace --features backend-async-lock"),
+    test("tests of backend-futures alone", "test --workspace --features backend-futures"),
+    test("tests of backend-tokio alone", "test --workspace --features backend-tokio"),
+    test("tests of backend-async-std alone", "test --workspace --features backend-async-std"),
+    test("tests of backend-smol alone", "test --workspace --features backend-smol"),
+    test("tests of every backend", "test --workspace --features backend-all"),
+];
+
+/// How many tests passed and failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Count {
+    passed: u64,
+    failed: u64,
+}
+
+impl Gate {
+    /// Runs every step, up to the first that fails.
+    pub(crate) fn execute(&self) -> Result<Ending, Failure> {
+        let root = suites::root().join("..");
+        let mut count = Count::default();
+        let mut failed = Vec::new();
+        for (index, step) in STEPS.iter().enumerate() {
+            output::print(&format!("[{}/{}] {}: {}\n", index + 1, STEPS.len(), step.what, step.command()))?;
+            if !step.run(&root, &mut count)? {
+                failed.push(step);
+                if !self.keep_going {
+                    break;
+                }
+            }
+        }
+        for step in &failed {
+            output::print(&format!("failed: {}; repeat it with `{}`\n", step.what, step.command()))?;
+        }
+        output::print(&format!("{} passed, {} failed\n", count.passed, count.failed))?;
+        Ok(if failed.is_empty() { Ending::Expected } else { Ending::Unexpected })
+    }
+}
+
+impl Step {
+    fn command(&self) -> String {
+        let variable = self.variable.map_or_else(String::new, |(name, value)| format!("{name}='{value}' "));
+        format!("{variable}cargo {}", self.arguments)
+    }
+
+    /// Runs the step, adds the tests that it ran to `count`, and returns whether it succeeded. Lines of tests that passed
+    /// are left out: there are thousands.
+    fn run(&self, root: &Path, count: &mut Count) -> Result<bool, Failure> {
+        let failure = |source| Failure::Step { command: self.command(), source };
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(self.arguments.split(' ')).envs(self.variable).current_dir(root).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(failure)?;
+        for line in BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines() {
+            let line = line.map_err(failure)?;
+            let result = parse_result(&line);
+            if let Some(result) = result {
+                count.passed += result.passed;
+                count.failed += result.failed;
+            }
+            let is_noise = line.starts_with("test ") && line.ends_with(" ok");
+            if !is_noise {
+                output::print(&format!("{line}\n"))?;
+            }
+        }
+        Ok(child.wait().map_err(failure)?.success())
+    }
+}
+
+/// Returns the counts of a line such as `test result: ok. 12 passed; 0 failed; ...`.
+fn parse_result(line: &str) -> Option<Count> {
+    let rest = line.strip_prefix("test result: ")?;
+    let number = |word: &str| {
+        let (before, _) = rest.split_once(word)?;
+        before.trim_end().rsplit(' ').next()?.parse().ok()
+    };
+    Some(Count { passed: number("passed")?, failed: number("failed")? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_results_of_a_test_binary_are_counted() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.1s";
+        assert_eq!(parse_result(line), Some(Count { passed: 12, failed: 3 }));
+        assert_eq!(parse_result("test a ... ok"), None);
+    }
+}
