@@ -177,7 +177,9 @@ impl Review<'_> {
                 worst = worst.max(apart);
                 let name = one.scenario.as_str();
                 let only_wording = apart == Difference::Wording;
-                if !self.is_explained(|it| it.explains_divergence(name, &one.backend, &other.backend, only_wording)) {
+                let explains =
+                    |entry: &Entry| entry.explains_divergence(name, &one.backend, &other.backend, only_wording);
+                if !self.is_explained(explains) {
                     unexplained.extend([*one, *other]);
                 }
             }

@@ -2,8 +2,7 @@
 //!
 //! It never writes one. The tests do, and `cargo insta review` accepts.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use crate::report::CellReport;
@@ -29,64 +28,55 @@ pub fn path(root: &Path, backend: &str, scenario: &ScenarioName) -> PathBuf {
 }
 
 /// Compares cells with the snapshots below `root`. A backend without a folder there is not compared, and neither is a
-/// cell without an outcome. The scenarios of a theme among `generated` share their snapshots: tables in which each is a
-/// paragraph that begins with its name.
+/// cell without an outcome. `table` names the snapshot in which a generated scenario stands with others, each below its
+/// name and a blank line apart from the next.
 ///
 /// # Errors
 ///
 /// [`SnapshotError`], if a snapshot is there and cannot be read.
-pub fn check(root: &Path, cells: &[CellReport], generated: &BTreeSet<String>) -> Result<SnapshotCheck, SnapshotError> {
+pub fn check(
+    root: &Path,
+    cells: &[CellReport],
+    table: &dyn Fn(&ScenarioName) -> Option<ScenarioName>,
+) -> Result<SnapshotCheck, SnapshotError> {
     let mut check = SnapshotCheck::default();
-    let mut tables: BTreeMap<(&str, &str), Table> = BTreeMap::new();
+    let mut files: HashMap<PathBuf, Option<String>> = HashMap::new();
     for cell in cells.iter().filter(|cell| root.join(&cell.backend).is_dir()) {
-        let (Some(outcome), theme) = (cell.outcome(), cell.scenario.theme()) else { continue };
-        let reviewed = if generated.contains(theme) {
-            let table = match tables.entry((&cell.backend, theme)) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => place.insert(read_tables(&root.join(&cell.backend).join(theme))?),
-            };
-            table.get(cell.scenario.as_str()).cloned()
-        } else {
-            let path = path(root, &cell.backend, &cell.scenario);
-            read(&path)?.map(|text| contents(&text).to_owned())
-        };
+        let Some(outcome) = cell.outcome() else { continue };
+        let table = table(&cell.scenario);
+        let path = path(root, &cell.backend, table.as_ref().unwrap_or(&cell.scenario));
+        if !files.contains_key(&path) {
+            files.insert(path.clone(), read(&path)?);
+        }
+        let reviewed = files[&path].as_deref().map(contents).and_then(|text| match table {
+            None => Some(text),
+            Some(_) => entry(text, &cell.scenario),
+        });
         match reviewed {
-            None => check.missing += 1,
             Some(text) => {
                 check.compared += 1;
                 if !text.lines().eq(outcome.transcript.iter().map(|line| line.trim_end())) {
                     check.changed.push((cell.scenario.clone(), cell.backend.clone()));
                 }
             }
+            None => check.missing += 1,
         }
     }
     Ok(check)
 }
 
-/// The texts of generated scenarios, by name.
-type Table = BTreeMap<String, String>;
-
-/// Reads the tables of a generated theme.
-fn read_tables(folder: &Path) -> Result<Table, SnapshotError> {
-    let mut table = Table::new();
-    for entry in walkdir::WalkDir::new(folder).into_iter().flatten() {
-        if entry.path().extension().is_none_or(|extension| extension != "snap") {
-            continue;
-        }
-        let text = read(entry.path())?.unwrap_or_default();
-        let paragraphs = contents(&text).split("\n\n").filter_map(|paragraph| paragraph.split_once('\n'));
-        table.extend(paragraphs.map(|(name, text)| (name.to_owned(), text.to_owned())));
-    }
-    Ok(table)
-}
-
-/// Reads a file, if there is one.
+/// Reads a snapshot, if it is there.
 fn read(path: &Path) -> Result<Option<String>, SnapshotError> {
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SnapshotError { path: path.to_owned(), source }),
     }
+}
+
+/// Returns what a table says of one scenario.
+fn entry<'a>(table: &'a str, scenario: &ScenarioName) -> Option<&'a str> {
+    table.split("\n\n").find_map(|entry| entry.strip_prefix(scenario.as_str())?.strip_prefix('\n'))
 }
 
 /// Returns the text of a snapshot, without its header.
@@ -107,6 +97,15 @@ mod tests {
     #[case::nothing("", "")]
     fn the_header_is_no_part_of_the_text(#[case] snapshot: &str, #[case] expected: &str) {
         assert_eq!(contents(snapshot), expected);
+    }
+
+    #[test]
+    fn a_table_has_an_entry_for_each_of_its_scenarios() {
+        let table = "pairs/a-then-b\nA acquire m  acquired\n\npairs/a-then-b-abort\nabort B  aborted";
+        let find = |name: &str| entry(table, &name.parse().expect("it is a name"));
+        assert_eq!(find("pairs/a-then-b"), Some("A acquire m  acquired"));
+        assert_eq!(find("pairs/a-then-b-abort"), Some("abort B  aborted"));
+        assert_eq!(find("pairs/a-then-c"), None);
     }
 
     #[test]

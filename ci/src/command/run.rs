@@ -118,7 +118,7 @@ impl Run {
         cells: Vec<CellReport>,
     ) -> Result<Report, Failure> {
         let snapshots = self.snapshots.clone().unwrap_or_else(|| self.suite.snapshots());
-        let check = harness::snapshot::check(&snapshots, &cells, &generated_themes())?;
+        let check = harness::snapshot::check(&snapshots, &cells, &suites::pairs::table)?;
         let scope = Scope {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
             known_backends: backends::known().into_iter().map(|known| known.id).collect(),

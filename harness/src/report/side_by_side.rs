@@ -46,7 +46,10 @@ pub fn render(cells: &[CellReport], layout: Layout) -> String {
         let rows = align(&sides);
         match widths(&rows, &sides, layout.width) {
             Some(widths) => lines.extend(table(&rows, &sides, &widths, layout)),
-            None => sides.iter().for_each(|side| lines.extend(alone(side, sides.len() > 1, layout))),
+            None => {
+                let told: Vec<Vec<String>> = sides.iter().map(|side| alone(side, sides.len() > 1, layout)).collect();
+                lines.extend(told.join(&String::new()));
+            }
         }
     }
     lines.extend(without_outcome(cells, layout));
@@ -234,6 +237,5 @@ fn alone(side: &Side<'_>, is_lettered: bool, layout: Layout) -> Vec<String> {
     let mut lines = vec![layout.paint(TITLE, &heading(side, is_lettered))];
     lines.extend(side.outcome.transcript.iter().map(|line| format!("  {line}")));
     lines.push(format!("  {:width$}  {}", "grade", say_grade(side.outcome), width = RESULT_COLUMN - 2));
-    lines.push(String::new());
     lines
 }
