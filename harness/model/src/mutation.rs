@@ -18,11 +18,11 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "forgets_the_wake_of_a_polled_task",
         original: "            if slot.phase == Phase::Done {
-                return ((), None);
+                return (false, None);
             }
             if slot.promised {",
         replacement: "            if slot.phase == Phase::Done || slot.phase == Phase::Polling {
-                return ((), None);
+                return (false, None);
             }
             if slot.promised {",
         caught_by: &["wake_of_a_polled_task"],
@@ -229,7 +229,7 @@ pub const MUTATIONS: &[Mutation] = &[
     Mutation {
         name: "records_the_wake_of_the_ended",
         original: "            if slot.phase == Phase::Done {
-                return ((), None);
+                return (false, None);
             }
             if slot.promised {",
         replacement: "            if slot.promised {",

@@ -411,11 +411,12 @@ impl<R: Runtime> Conductor<R> {
                     State::Finished => {
                         run.unwatch(thread);
                         all_sleep = false;
-                        if run.hub.is_done(thread.task)
-                            && let Some(end) = thread.take_end()
-                        {
+                        let reply = thread.tell_reply();
+                        if !run.hub.is_done(thread.task) {
+                            run.record_reply(thread, reply);
+                        } else if let Some(end) = thread.take_end() {
                             run.hub.act(true);
-                            run.let_go_of_end(thread.task, thread.object, end);
+                            run.let_go_of_end(thread.task, thread.object, reply, end);
                             run.hub.act(false);
                         }
                     }

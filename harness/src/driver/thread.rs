@@ -28,6 +28,8 @@ pub(super) struct Watch {
     finished: AtomicBool,
     /// Whether the transcript says that the task waits.
     announced: AtomicBool,
+    /// Whether the transcript says what the thread came back with.
+    told: AtomicBool,
     end: Mutex<Option<EndCell>>,
 }
 
@@ -73,6 +75,7 @@ impl ThreadWait {
             number: AtomicI32::new(0),
             finished: AtomicBool::new(false),
             announced: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             end: Mutex::new(None),
         });
         run.hub.outside_began();
@@ -83,7 +86,12 @@ impl ThreadWait {
     }
 
     pub(super) fn is_announced(&self) -> bool {
-        self.watch.announced.load(Ordering::Relaxed)
+        self.watch.is_announced()
+    }
+
+    /// Returns what the thread has come back with, if nobody has asked before.
+    pub(super) fn tell_reply(&self) -> Option<Reply> {
+        self.watch.tell_reply()
     }
 
     /// Returns what came out of the thread, or the wait itself if it still runs.
@@ -111,6 +119,20 @@ impl Watch {
     pub(super) fn take_end(&self) -> Option<End> {
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
         end.map(|EndCell(end)| end)
+    }
+
+    /// Returns what the thread has come back with, if nobody has asked before. Its guard stays here until the task takes it.
+    pub(super) fn tell_reply(&self) -> Option<Reply> {
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*end {
+            Some(EndCell(Ok((reply, _)))) if !self.told.swap(true, Ordering::Relaxed) => Some(reply.clone()),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the transcript says that the task waits.
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced.load(Ordering::Relaxed)
     }
 
     /// Marks the wait as told, and returns whether it was not yet.
