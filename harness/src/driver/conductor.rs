@@ -411,12 +411,12 @@ impl<R: Runtime> Conductor<R> {
                     State::Finished => {
                         run.unwatch(thread);
                         all_sleep = false;
-                        let reply = thread.tell_reply();
-                        if !run.hub.is_done(thread.task) {
-                            run.record_reply(thread, reply);
-                        } else if let Some(end) = thread.take_end() {
+                        thread.record_reply(run);
+                        if run.hub.is_done(thread.task)
+                            && let Some(end) = thread.take_end()
+                        {
                             run.hub.act(true);
-                            run.let_go_of_end(thread.task, thread.object, reply, end);
+                            run.let_go_of_end(thread.task, thread.object, end);
                             run.hub.act(false);
                         }
                     }

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
 use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
-use super::task::{Belonging, is_scripted, what};
+use super::task::{Belonging, is_scripted};
 use super::thread::{End, Watch};
 use super::{Heard, Listener};
 use crate::object::{Object, Reply, touched};
-use crate::primitive::Request;
 use crate::quiescence::{Hub, TaskIndex};
 use crate::runtime::panic_message;
 use crate::transcript::{At, Event, Role, What};
@@ -188,12 +187,8 @@ impl Run {
         }
     }
 
-    /// Drops what came out of a thread whose task has ended: nobody is there to take it. Records that, and before it the
-    /// reply if it is not told yet.
-    pub(super) fn let_go_of_end(&self, task: TaskIndex, object: ObjectIndex, untold: Option<Reply>, end: End) {
-        if let Some(reply) = untold {
-            self.record(task, Role::Effect, what(object, Request::Acquire, None, &reply));
-        }
+    /// Drops what came out of a thread whose task has ended: nobody is there to take it.
+    pub(super) fn let_go_of_end(&self, task: TaskIndex, object: ObjectIndex, end: End) {
         match end {
             Ok((reply, operation)) => {
                 if reply == Reply::Granted {
@@ -205,16 +200,6 @@ impl Run {
                 let message = panic_message(&*payload);
                 self.record(task, Role::Effect, What::Panicked { scripted: is_scripted(&*payload), message });
             }
-        }
-    }
-
-    /// Records what a thread came back with: as the result of its step, or as an effect if the step said `waits`.
-    pub(super) fn record_reply(&self, thread: &Watch, reply: Option<Reply>) {
-        let Some(reply) = reply else { return };
-        let what = what(thread.object, Request::Acquire, None, &reply);
-        match thread.is_announced() {
-            true => self.record(thread.task, Role::Effect, what),
-            false => self.record_at(At::Step(thread.step), thread.task, Role::Result, what),
         }
     }
 

@@ -277,9 +277,10 @@ impl Hands {
     fn let_go_of_wait(&self, waiting: Waiting) {
         match waiting {
             Waiting::Thread(wait) => {
-                let (object, reply) = (wait.object, wait.tell_reply());
+                let object = wait.object;
+                wait.record_reply(&self.run);
                 if let Ok(end) = wait.take_end() {
-                    self.run.let_go_of_end(self.index, object, reply, end);
+                    self.run.let_go_of_end(self.index, object, end);
                 }
             }
             waiting => drop(waiting),
@@ -584,10 +585,10 @@ impl<R: Runtime> Worker<'_, R> {
 
     fn end_thread(&mut self, wait: ThreadWait) {
         let (object, step, announced) = (wait.object, wait.step, wait.is_announced());
+        wait.record_reply(&self.hands.run);
         match wait.take_end() {
             Err(wait) => self.hands.waiting = Waiting::Thread(wait),
             Ok(end) => {
-                // The conductor has told what it came back with, when it did: this task may have stood still since.
                 match end {
                     Ok((Reply::Granted, operation)) => {
                         self.hands.belongings.push(Belonging::Guard { object, operation });

@@ -11,8 +11,11 @@ use std::task::{Context, Poll, Waker};
 
 use super::program::{ObjectIndex, StepIndex};
 use super::run::Run;
+use super::task::what;
 use crate::object::{Operation, Reply};
+use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
+use crate::transcript::{At, Role};
 
 /// What came out of a thread: the reply and its guard, or a panic.
 pub(super) type End = Result<(Reply, Operation), Box<dyn Any + Send>>;
@@ -86,12 +89,12 @@ impl ThreadWait {
     }
 
     pub(super) fn is_announced(&self) -> bool {
-        self.watch.is_announced()
+        self.watch.announced.load(Ordering::Relaxed)
     }
 
-    /// Returns what the thread has come back with, if nobody has asked before.
-    pub(super) fn tell_reply(&self) -> Option<Reply> {
-        self.watch.tell_reply()
+    /// Records what the thread came back with, if it has and nobody has told.
+    pub(super) fn record_reply(&self, run: &Run) {
+        self.watch.record_reply(run);
     }
 
     /// Returns what came out of the thread, or the wait itself if it still runs.
@@ -121,18 +124,18 @@ impl Watch {
         end.map(|EndCell(end)| end)
     }
 
-    /// Returns what the thread has come back with, if nobody has asked before. Its guard stays here until the task takes it.
-    pub(super) fn tell_reply(&self) -> Option<Reply> {
-        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*end {
-            Some(EndCell(Ok((reply, _)))) if !self.told.swap(true, Ordering::Relaxed) => Some(reply.clone()),
-            _ => None,
+    /// Records what the thread came back with, once: as the result of its step, or as an effect if that was `waits`. Its
+    /// task may stand still in a line, so whoever sees the end first tells it; the guard stays here for the task.
+    pub(super) fn record_reply(&self, run: &Run) {
+        let reply = match &*self.end.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(EndCell(Ok((reply, _)))) if !self.told.swap(true, Ordering::Relaxed) => reply.clone(),
+            _ => return,
+        };
+        let what = what(self.object, Request::Acquire, None, &reply);
+        match self.announced.load(Ordering::Relaxed) {
+            true => run.record(self.task, Role::Effect, what),
+            false => run.record_at(At::Step(self.step), self.task, Role::Result, what),
         }
-    }
-
-    /// Returns whether the transcript says that the task waits.
-    pub(super) fn is_announced(&self) -> bool {
-        self.announced.load(Ordering::Relaxed)
     }
 
     /// Marks the wait as told, and returns whether it was not yet.
