@@ -411,6 +411,7 @@ impl<R: Runtime> Conductor<R> {
                     State::Finished => {
                         run.unwatch(thread);
                         all_sleep = false;
+                        thread.record_reply(run);
                         if run.hub.is_done(thread.task)
                             && let Some(end) = thread.take_end()
                         {

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
 use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
-use super::task::{Belonging, is_scripted, what};
+use super::task::{Belonging, is_scripted};
 use super::thread::{End, Watch};
 use super::{Heard, Listener};
 use crate::object::{Object, Reply, touched};
-use crate::primitive::Request;
 use crate::quiescence::{Hub, TaskIndex};
 use crate::runtime::panic_message;
 use crate::transcript::{At, Event, Role, What};
@@ -237,11 +236,10 @@ impl Run {
         }
     }
 
-    /// Records and drops what came out of a thread whose task had ended: nobody is there to take it.
+    /// Drops what came out of a thread whose task has ended: nobody is there to take it.
     pub(super) fn let_go_of_end(&self, task: TaskIndex, object: ObjectIndex, end: End) {
         match end {
             Ok((reply, operation)) => {
-                self.record(task, Role::Effect, what(object, Request::Acquire, None, &reply));
                 if reply == Reply::Granted {
                     self.record(task, Role::Effect, What::Released { object });
                 }

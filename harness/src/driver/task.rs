@@ -193,7 +193,11 @@ impl<R> Task<R> {
     fn end(&mut self) -> Option<Box<dyn Any + Send>> {
         self.ended = true;
         self.take_gains();
-        let mut panic = self.hands.let_go_of_all();
+        // What lies with the acting waker would live as long as the lock keeps a clone of that waker.
+        let shared = self.acting.as_ref().and_then(|acting| acting.unshare());
+        let mut panic = self.hands.unharmed(|| drop(shared));
+        let next = self.hands.let_go_of_all();
+        panic = panic.or(next);
         if let Some(acting) = self.acting.take() {
             let next = self.hands.unharmed(|| acting.disarm());
             panic = panic.or(next);
@@ -294,6 +298,7 @@ impl Hands {
         match waiting {
             Waiting::Thread(wait) => {
                 let object = wait.object;
+                wait.record_reply(&self.run);
                 if let Ok(end) = wait.take_end() {
                     self.run.let_go_of_end(self.index, object, end);
                 }
@@ -599,20 +604,19 @@ impl<R: Runtime> Worker<'_, R> {
 
     fn end_thread(&mut self, wait: ThreadWait) {
         let (object, step, announced) = (wait.object, wait.step, wait.is_announced());
+        wait.record_reply(&self.hands.run);
         match wait.take_end() {
             Err(wait) => self.hands.waiting = Waiting::Thread(wait),
             Ok(end) => {
-                if !announced {
-                    self.hands.due = Some(step);
-                }
                 match end {
-                    Ok((reply, operation)) => {
-                        self.hands.result(what(object, Request::Acquire, None, &reply));
-                        if reply == Reply::Granted {
-                            self.hands.belongings.push(Belonging::Guard { object, operation });
-                        }
+                    Ok((Reply::Granted, operation)) => {
+                        self.hands.belongings.push(Belonging::Guard { object, operation });
                     }
-                    Err(payload) => resume_unwind(payload),
+                    Ok(_) => {}
+                    Err(payload) => {
+                        self.hands.due = (!announced).then_some(step);
+                        resume_unwind(payload);
+                    }
                 }
             }
         }

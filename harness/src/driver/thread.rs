@@ -11,8 +11,11 @@ use std::task::{Context, Poll, Waker};
 
 use super::program::{ObjectIndex, StepIndex};
 use super::run::Run;
+use super::task::what;
 use crate::object::{Operation, Reply};
+use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
+use crate::transcript::{At, Role};
 
 /// What came out of a thread: the reply and its guard, or a panic.
 pub(super) type End = Result<(Reply, Operation), Box<dyn Any + Send>>;
@@ -28,6 +31,8 @@ pub(super) struct Watch {
     finished: AtomicBool,
     /// Whether the transcript says that the task waits.
     announced: AtomicBool,
+    /// Whether the transcript says what the thread came back with.
+    told: AtomicBool,
     end: Mutex<Option<EndCell>>,
 }
 
@@ -73,6 +78,7 @@ impl ThreadWait {
             number: AtomicI32::new(0),
             finished: AtomicBool::new(false),
             announced: AtomicBool::new(false),
+            told: AtomicBool::new(false),
             end: Mutex::new(None),
         });
         run.hub.outside_began();
@@ -84,6 +90,11 @@ impl ThreadWait {
 
     pub(super) fn is_announced(&self) -> bool {
         self.watch.announced.load(Ordering::Relaxed)
+    }
+
+    /// Records what the thread came back with, if it has and nobody has told.
+    pub(super) fn record_reply(&self, run: &Run) {
+        self.watch.record_reply(run);
     }
 
     /// Returns what came out of the thread, or the wait itself if it still runs.
@@ -111,6 +122,20 @@ impl Watch {
     pub(super) fn take_end(&self) -> Option<End> {
         let end = self.end.lock().unwrap_or_else(PoisonError::into_inner).take();
         end.map(|EndCell(end)| end)
+    }
+
+    /// Records what the thread came back with, once: as the result of its step, or as an effect if that was `waits`. Its
+    /// task may stand still in a line, so whoever sees the end first tells it; the guard stays here for the task.
+    pub(super) fn record_reply(&self, run: &Run) {
+        let reply = match &*self.end.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(EndCell(Ok((reply, _)))) if !self.told.swap(true, Ordering::Relaxed) => reply.clone(),
+            _ => return,
+        };
+        let what = what(self.object, Request::Acquire, None, &reply);
+        match self.announced.load(Ordering::Relaxed) {
+            true => run.record(self.task, Role::Effect, what),
+            false => run.record_at(At::Step(self.step), self.task, Role::Result, what),
+        }
     }
 
     /// Marks the wait as told, and returns whether it was not yet.

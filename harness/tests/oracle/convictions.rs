@@ -746,6 +746,34 @@ const INNOCENT: &[(&str, &str, &str)] = &[
          C release m",
     ),
     (
+        "thread_that_is_granted_in_the_middle_of_a_line",
+        "m",
+        "A acquire m blocking; B try-acquire m; B is-locked m
+         A acquire m blocking
+         A release m; B try-acquire m",
+    ),
+    (
+        "task_aborted_in_the_line_in_which_its_thread_is_granted",
+        "m",
+        "A acquire m
+         B acquire m blocking
+         C acquire m
+         A release m; abort B
+         D try-acquire m",
+    ),
+    (
+        "aborted_task_whose_wait_lies_with_its_waker",
+        "m",
+        "A acquire m
+         C on wake panic
+         C acquire m
+         D acquire m
+         abort C
+         A release m
+         D release m
+         B try-acquire m",
+    ),
+    (
         "long_pause_of_the_conductor_in_a_worker",
         "m",
         "A on wake is-locked m
