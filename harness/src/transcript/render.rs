@@ -49,9 +49,13 @@ impl Transcript {
     /// Returns the lines of the text, without the verdict.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for step in fold(&self.steps()) {
+        // Only tasks with numbers follow each other, and most scenarios have none.
+        let has_crowd = self.program.tasks.iter().any(|task| task.number().is_some());
+        let steps = if has_crowd { fold(&self.steps()) } else { self.steps() };
+        for step in steps {
             push(&mut lines, &step.step, &step.parts.join("; "));
-            lines.extend(step.messages.iter().map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
+            let messages = step.messages.iter().filter(|message| !message.is_empty());
+            lines.extend(messages.map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
         }
         push(&mut lines, "end", &self.end().join("; "));
         let broken_off = self.record.fault.as_ref().map(|fault| fault.at());

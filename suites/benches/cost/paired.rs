@@ -43,7 +43,8 @@ pub(crate) fn compare(
     mut other: impl FnMut() -> (Duration, usize),
 ) -> Paired {
     let per_run = |(duration, runs): (Duration, usize)| duration.as_nanos() as f64 / runs as f64;
-    (one(), other());
+    one();
+    other();
     let mut figures: (Vec<f64>, Vec<f64>) = Default::default();
     for pair in 0..pairs {
         // The one that goes first changes, so that a drift favours neither.
