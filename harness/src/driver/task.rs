@@ -607,18 +607,16 @@ impl<R: Runtime> Worker<'_, R> {
         wait.record_reply(&self.hands.run);
         match wait.take_end() {
             Err(wait) => self.hands.waiting = Waiting::Thread(wait),
-            Ok(end) => {
-                match end {
-                    Ok((Reply::Granted, operation)) => {
-                        self.hands.belongings.push(Belonging::Guard { object, operation });
-                    }
-                    Ok(_) => {}
-                    Err(payload) => {
-                        self.hands.due = (!announced).then_some(step);
-                        resume_unwind(payload);
-                    }
+            Ok(end) => match end {
+                Ok((Reply::Granted, operation)) => {
+                    self.hands.belongings.push(Belonging::Guard { object, operation });
                 }
-            }
+                Ok(_) => {}
+                Err(payload) => {
+                    self.hands.due = (!announced).then_some(step);
+                    resume_unwind(payload);
+                }
+            },
         }
     }
 

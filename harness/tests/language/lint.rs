@@ -123,6 +123,7 @@ fn surely_not_meant_is_warned_of(#[case] script: &str, #[case] expected: &str) {
 )]
 #[case::cancelled_waiter_lives_on("A acquire m / B acquire m / cancel B / B acquire m / A release m; cancel B")]
 #[case::cancel_on_one_line("A acquire m; cancel A")]
+#[case::meant_not_to_run("A acquire m / cancel A  # not run: it does not wait")]
 #[case::budget_delays_a_free_lock("A spend-budget; A acquire m; A return / A release m")]
 #[case::abort_takes_effect_at_the_end_of_the_line("A acquire m / abort A; A release m")]
 #[case::detached_task_cannot_be_aborted("A acquire m / detach A / abort A / A release m")]

@@ -28,11 +28,20 @@ pub(super) fn unreachable_steps(parsed: &Parsed) -> Vec<Diagnostic> {
             let found = walk.step(&member);
             reason = reason.or(found);
         }
+        if is_meant(parsed, line) {
+            continue;
+        }
         if let Some((message, hint)) = reason {
             warnings.push(Diagnostic::warning(location, format!("this step is never taken: {message}")).hinting(hint));
         }
     }
     warnings
+}
+
+/// Returns whether a line says in its comment that it is meant not to run.
+fn is_meant(parsed: &Parsed, line: usize) -> bool {
+    let comment = parsed.scenario.lines.get(line).and_then(|line| line.comment.as_deref());
+    comment.is_some_and(|comment| comment.starts_with("not run"))
 }
 
 /// Why a step is never taken, and what to do about it.
