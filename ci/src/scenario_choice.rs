@@ -26,14 +26,28 @@ impl SuiteChoice {
         self.suites.clone().unwrap_or_else(suites::root)
     }
 
-    /// Reads the suite.
+    /// Returns the folder of the snapshots: `snapshots` beside the suites.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        let beside = |root: &PathBuf| root.parent().map_or_else(PathBuf::new, Path::to_owned).join("snapshots");
+        self.suites.as_ref().map_or_else(suites::snapshots, beside)
+    }
+
+    /// Reads the suite. The generated scenarios belong to the project's own suites, and to no other folder.
     ///
     /// # Errors
     ///
     /// [`Failure::Suite`].
     pub(crate) fn read(&self) -> Result<Suite, Failure> {
-        Ok(suites::read(&self.root())?)
+        let (root, own) = (self.root(), suites::root());
+        let is_own =
+            root == own || root.canonicalize().is_ok_and(|root| own.canonicalize().is_ok_and(|own| root == own));
+        Ok(if is_own { suites::read(&root)? } else { Suite::read(&root)? })
     }
+}
+
+/// Returns the themes whose scenarios are generated: reports fold them where all backends agree.
+pub(crate) fn generated_themes() -> BTreeSet<String> {
+    BTreeSet::from([suites::pairs::THEME.to_owned()])
 }
 
 /// The scenarios by name.

@@ -1,6 +1,6 @@
 //! `keyalike explain`: a rule with its scenarios, or a scenario with its rules, and what every native backend did.
 
-use harness::report::paint::TITLE;
+use harness::report::paint::{TITLE, count};
 use harness::report::{CellReport, side_by_side};
 use harness::scenario::diagnostic::nearest;
 use harness::scenario::name::{RuleId, ScenarioName};
@@ -9,7 +9,7 @@ use harness::suite::{Rule, Suite};
 use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
-use crate::scenario_choice::{Programs, SuiteChoice, choose};
+use crate::scenario_choice::{Programs, SuiteChoice, choose, generated_themes};
 use crate::{bootstrap, cells, output};
 
 /// The arguments of `explain`.
@@ -41,9 +41,16 @@ impl Explain {
     fn rule(&self, suite: &Suite, rule: &Rule) -> Result<(String, Vec<CellReport>), Failure> {
         let mut programs = suite.programs.clone();
         programs.retain(|_, program| program.scenario.rules.contains(&rule.id));
+        let total = programs.len();
+        let generated = generated_themes();
+        programs.retain(|name, _| !generated.contains(name.theme()));
         let cells = cells::run(&programs, &self.backends.start()?, 1, false)?;
         let mut text = say_rule(rule);
-        if programs.is_empty() {
+        if total > programs.len() {
+            let count = count(total - programs.len(), "generated scenario");
+            text.push_str(&format!("\nand {count}: `keyalike run --rule {}` shows them\n", rule.id));
+        }
+        if total == 0 {
             text.push_str("\nNo scenario names this rule.\n");
         }
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {

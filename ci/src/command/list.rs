@@ -1,10 +1,12 @@
 //! `keyalike list`: what there is.
 
+use harness::scenario::Scenario;
 use harness::scenario::diagnostic::nearest;
+use harness::scenario::name::RuleId;
 use harness::suite::Suite;
 
 use crate::failure::{Ending, Failure};
-use crate::scenario_choice::SuiteChoice;
+use crate::scenario_choice::{SuiteChoice, generated_themes};
 use crate::{bootstrap, output};
 
 /// The arguments of `list`. Without any, it lists the scenarios.
@@ -13,6 +15,9 @@ pub(crate) struct List {
     /// List the rules
     #[arg(long, group = "what")]
     rules: bool,
+    /// List the generated scenarios too
+    #[arg(long, group = "what")]
+    generated: bool,
     /// List the backends, built or not
     #[arg(long, group = "what")]
     backends: bool,
@@ -34,7 +39,7 @@ impl List {
         } else if let Some(names) = &self.features {
             features(names)?
         } else {
-            scenarios(&self.suite.read()?)
+            scenarios(&self.suite.read()?, self.generated)
         };
         output::print(&align(&rows))?;
         Ok(Ending::Expected)
@@ -43,12 +48,23 @@ impl List {
 
 type Rows = Vec<Vec<String>>;
 
-fn scenarios(suite: &Suite) -> Rows {
-    let row = |scenario: &harness::scenario::Scenario| {
-        let rules: Vec<&str> = scenario.rules.iter().map(harness::scenario::name::RuleId::as_str).collect();
+fn scenarios(suite: &Suite, with_generated: bool) -> Rows {
+    let row = |scenario: &Scenario| {
+        let rules: Vec<&str> = scenario.rules.iter().map(RuleId::as_str).collect();
         vec![scenario.name.to_string(), rules.join(" "), scenario.description.join(" ")]
     };
-    suite.programs.values().map(|program| row(&program.scenario)).collect()
+    let generated = generated_themes();
+    let (hidden, listed): (Vec<_>, Vec<_>) =
+        suite.programs.values().partition(|it| !with_generated && generated.contains(it.scenario.name.theme()));
+    let mut rows: Rows = listed.into_iter().map(|program| row(&program.scenario)).collect();
+    for theme in generated {
+        let count = hidden.iter().filter(|program| program.scenario.name.theme() == theme).count();
+        if count > 0 {
+            let told = format!("{count} generated scenarios; --generated lists them");
+            rows.push(vec![format!("{theme}/*"), String::new(), told]);
+        }
+    }
+    rows
 }
 
 fn rules(suite: &Suite) -> Rows {

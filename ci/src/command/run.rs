@@ -1,6 +1,5 @@
 //! `keyalike run`: scenarios on backends, the matrix of what came out, and what of it nobody has reviewed.
 
-use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use harness::verdict::Verdict;
 
 use crate::backend_choice::BackendChoice;
 use crate::failure::{Ending, Failure};
-use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules};
+use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules, generated_themes};
 use crate::{bootstrap, cells, output};
 
 /// The arguments of `run`.
@@ -38,6 +37,9 @@ pub(crate) struct Run {
     /// Show only rows in which backends differ
     #[arg(long)]
     only_divergent: bool,
+    /// Show every row of the generated scenarios, which are folded otherwise
+    #[arg(long)]
+    unfold: bool,
     /// Run every cell N times in each seat of the conductor, and fail if two runs differ
     #[arg(long, value_name = "N", default_value = "1")]
     repeat: NonZeroUsize,
@@ -89,6 +91,9 @@ impl Run {
         if self.only_divergent || !self.verdicts.is_empty() {
             report.retain_rows(|row| self.wants(row));
         }
+        if self.unfold {
+            report.suite.generated.clear();
+        }
         self.write(&report)?;
         Ok(status.into())
     }
@@ -112,10 +117,7 @@ impl Run {
         backends: &[Arc<dyn Backend>],
         cells: Vec<CellReport>,
     ) -> Result<Report, Failure> {
-        let snapshots = match &self.snapshots {
-            Some(folder) => folder.clone(),
-            None => self.suite.root().join("../snapshots"),
-        };
+        let snapshots = self.snapshots.clone().unwrap_or_else(|| self.suite.snapshots());
         let check = harness::snapshot::check(&snapshots, &cells, &suites::pairs::table)?;
         let scope = Scope {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
@@ -129,7 +131,7 @@ impl Run {
             suite: SuiteFacts {
                 scenarios: programs.len(),
                 scenarios_total: suite.programs.len(),
-                generated: BTreeSet::from([suites::pairs::THEME.to_owned()]),
+                generated: generated_themes(),
                 repeat: self.repeat.get(),
                 isolated: self.isolate,
             },

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use super::program::{ConductorDeed, Deed, ObjectIndex, Program, StepIndex, TaskDeed};
+use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TaskDeed};
 use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
@@ -169,17 +169,17 @@ impl<R: Runtime> Conductor<R> {
 
     /// Runs the steps `first..=last`, which are one, or several of one task.
     async fn step(&mut self, first: StepIndex, last: StepIndex) -> Result<(), DriveError> {
-        let program = Arc::clone(&self.run.program);
         self.run.set_at(At::Step(first));
-        let step = &program.steps[first];
-        match step.what {
+        let ProgramStep { task, what, .. } = self.run.program.steps[first];
+        match what {
             Deed::Task(_) => {
-                for deed in program.steps[first..=last].iter().map(|step| step.what) {
+                for step in first..=last {
+                    let deed = self.run.program.steps[step].what;
                     if let Deed::Task(TaskDeed::SendGuard { to, .. } | TaskDeed::SendFuture { to, .. }) = deed {
                         self.spawn(to);
                     }
                 }
-                let task = step.task.expect("a deed of a task has its task");
+                let task = task.expect("a deed of a task has its task");
                 if !self.command(task, Command::Steps { first, last }) {
                     for step in first..=last {
                         self.run.set_at(At::Step(step));
@@ -187,7 +187,7 @@ impl<R: Runtime> Conductor<R> {
                     }
                 }
             }
-            Deed::Conductor(deed) => self.act(step.task, deed).await,
+            Deed::Conductor(deed) => self.act(task, deed).await,
         }
         self.settle().await
     }
@@ -329,6 +329,7 @@ impl<R: Runtime> Conductor<R> {
             for what in [LetGo::Waits, LetGo::Futures, LetGo::Guards] {
                 for task in 0..self.handles.len() {
                     if !matches!(self.handles[task], Handle::NotSpawned)
+                        && self.run.may_let_go(task, what)
                         && self.run.hub.command(task, Command::LetGo(what))
                     {
                         self.settle().await?;
@@ -349,8 +350,7 @@ impl<R: Runtime> Conductor<R> {
     /// object's doing.
     fn try_once(&self, index: ObjectIndex, object: Arc<dyn Object>) -> Trial {
         let mut operation: Operation = object.operation(Request::TryAcquire, Place::Task).on(index);
-        let tried =
-            catch_unwind(AssertUnwindSafe(|| operation.poll(&mut Context::from_waker(Waker::noop()))));
+        let tried = catch_unwind(AssertUnwindSafe(|| operation.poll(&mut Context::from_waker(Waker::noop()))));
         let mut trial = match tried {
             Ok(Poll::Ready(Reply::Granted)) => Trial::Free,
             Err(payload) if !is_scripted(&*payload) => Trial::Panicked,

@@ -1,6 +1,6 @@
 //! What the conductor and the tasks of one run share.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
@@ -34,6 +34,29 @@ pub(super) enum LetGo {
     Guards,
 }
 
+impl LetGo {
+    /// Everything that a task can be asked to let go of.
+    pub(super) const ALL: u8 = LetGo::Waits.bit() | LetGo::Futures.bit() | LetGo::Guards.bit();
+
+    /// Returns the bit that stands for it in a [`Desk`].
+    pub(super) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// What the others know of a task, and what they put down for it.
+///
+/// Only one task is polled at a time and the conductor looks at quiescence, so the hub's mutex stands between any two
+/// that touch a burden, and it can be relaxed.
+struct Desk {
+    mail: Mutex<Mailbox>,
+    /// What the task may have to let go of, as bits of [`LetGo`], and [`MAIL`].
+    burden: AtomicU8,
+}
+
+/// The bit of a burden that says that there is mail: whatever it is, the task may have to let go of it.
+const MAIL: u8 = 1 << 7;
+
 /// What the conductor and the tasks of one run share.
 pub(super) struct Run {
     pub(super) hub: Hub<Command>,
@@ -45,9 +68,11 @@ pub(super) struct Run {
     unsupported: AtomicBool,
     /// How often each task was polled because it was woken, since the last step began.
     polls: Vec<AtomicUsize>,
-    mail: Vec<Mutex<Mailbox>>,
+    desks: Vec<Desk>,
     /// The threads that work for tasks.
     threads: Mutex<Vec<Arc<Watch>>>,
+    /// Whether there ever was one: most runs have none, and ask after every step.
+    has_threads: AtomicBool,
     listener: Option<Listener>,
 }
 
@@ -72,14 +97,17 @@ impl Run {
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
             polls: (0..tasks).map(|_| AtomicUsize::new(0)).collect(),
-            mail: (0..tasks).map(|_| Mutex::new(Some(Vec::new()))).collect(),
+            desks: (0..tasks).map(|_| Desk { mail: Mutex::new(Some(Vec::new())), burden: AtomicU8::new(0) }).collect(),
             threads: Mutex::default(),
+            has_threads: AtomicBool::new(false),
             listener,
             program,
         }
     }
 
     pub(super) fn watch(&self, thread: Arc<Watch>) {
+        // The hub's mutex stands between the poll that watches and the conductor.
+        self.has_threads.store(true, Ordering::Relaxed);
         lock(&self.threads).push(thread);
     }
 
@@ -88,6 +116,9 @@ impl Run {
     }
 
     pub(super) fn threads(&self) -> Vec<Arc<Watch>> {
+        if !self.has_threads.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
         lock(&self.threads).clone()
     }
 
@@ -121,7 +152,7 @@ impl Run {
     }
 
     pub(super) fn record_at(&self, at: At, task: impl Into<Option<TaskIndex>>, role: Role, what: What) {
-        if what == What::Unsupported {
+        if matches!(what, What::Unsupported) {
             self.unsupported.store(true, Ordering::Relaxed);
         }
         let event = Event { at, task: task.into(), role, what };
@@ -155,9 +186,11 @@ impl Run {
 
     /// Puts `parcel` into the mailbox of `to`. If that task has ended, the caller drops what it gets back.
     pub(super) fn send(&self, to: TaskIndex, parcel: Belonging) -> Option<Belonging> {
-        match &mut *lock(&self.mail[to]) {
+        let desk = &self.desks[to];
+        match &mut *lock(&desk.mail) {
             Some(mailbox) => {
                 mailbox.push(parcel);
+                desk.burden.fetch_or(MAIL, Ordering::Relaxed);
                 None
             }
             None => Some(parcel),
@@ -166,15 +199,31 @@ impl Run {
 
     /// Returns whether `task` has not ended, so that it can be sent something.
     pub(super) fn receives(&self, task: TaskIndex) -> bool {
-        lock(&self.mail[task]).is_some()
+        lock(&self.desks[task].mail).is_some()
     }
 
     pub(super) fn receive(&self, task: TaskIndex) -> Vec<Belonging> {
-        lock(&self.mail[task]).as_mut().map(std::mem::take).unwrap_or_default()
+        let desk = &self.desks[task];
+        if desk.burden.load(Ordering::Relaxed) & MAIL == 0 {
+            return Vec::new();
+        }
+        desk.burden.fetch_and(!MAIL, Ordering::Relaxed);
+        lock(&desk.mail).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     pub(super) fn close_mailbox(&self, task: TaskIndex) -> Vec<Belonging> {
-        lock(&self.mail[task]).take().unwrap_or_default()
+        lock(&self.desks[task].mail).take().unwrap_or_default()
+    }
+
+    /// Says what `task` may have to let go of after this poll, beside its mail: it may have sent that to itself.
+    pub(super) fn set_burden(&self, task: TaskIndex, burden: u8) {
+        let desk = &self.desks[task].burden;
+        desk.store(burden | (desk.load(Ordering::Relaxed) & MAIL), Ordering::Relaxed);
+    }
+
+    /// Returns whether `task` may have something of this kind to let go of.
+    pub(super) fn may_let_go(&self, task: TaskIndex, what: LetGo) -> bool {
+        self.desks[task].burden.load(Ordering::Relaxed) & (what.bit() | MAIL) != 0
     }
 
     /// Records a wake of `task`. Of a task that has ended it is told only if an object wakes it, which may still offer

@@ -33,6 +33,17 @@ pub(super) enum Belonging {
     Scope(NameIndex),
 }
 
+impl Belonging {
+    /// Returns how a task lets go of it at rest, as a bit of [`LetGo`].
+    pub(super) fn burden(&self) -> u8 {
+        match self {
+            Belonging::Guard { .. } => LetGo::Guards.bit(),
+            Belonging::Future { .. } => LetGo::Futures.bit(),
+            Belonging::Scope(_) => 0,
+        }
+    }
+}
+
 /// A request that a task waits for.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -73,9 +84,7 @@ enum Flow {
 
 /// One task of a scenario. Its polls and its end go through the hub.
 pub(super) struct Task<R> {
-    run: Arc<Run>,
     runtime: Arc<R>,
-    index: TaskIndex,
     /// What the locks get to wake this task with.
     waker: Waker,
     acting: Option<Arc<Acting>>,
@@ -104,21 +113,22 @@ impl<R: Runtime> Future for Task<R> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = self.get_mut();
-        let Some(admission) = this.run.hub.enter(this.index, cx.waker()) else {
+        let Some(admission) = this.hands.run.hub.enter(this.hands.index, cx.waker()) else {
             return Poll::Pending;
         };
         match catch_unwind(AssertUnwindSafe(|| this.obey(admission))) {
             Ok(Flow::Goes) => {
+                this.hands.run.set_burden(this.hands.index, this.burden());
                 let departure = match this.runtime.promises_wake(&mut Context::from_waker(&this.waker)) {
                     true => {
                         if this.hands.polled_kept {
-                            this.run.record(this.index, Role::Effect, What::Promised);
+                            this.hands.run.record(this.hands.index, Role::Effect, What::Promised);
                         }
                         Departure::Promised
                     }
                     false => Departure::Parked,
                 };
-                this.run.hub.leave(this.index, departure);
+                this.hands.run.hub.leave(this.hands.index, departure);
                 Poll::Pending
             }
             Ok(Flow::Ends) => match this.end() {
@@ -139,7 +149,7 @@ impl<R> Drop for Task<R> {
     /// The runtime drops a task that has not ended: it was aborted.
     fn drop(&mut self) {
         if !self.ended {
-            self.run.record(self.index, Role::Effect, What::Aborted { ending: None });
+            self.hands.run.record(self.hands.index, Role::Effect, What::Aborted { ending: None });
             // What panics while a runtime drops a task is recorded, and not left to the runtime: some would abort.
             drop(self.end());
         }
@@ -148,12 +158,12 @@ impl<R> Drop for Task<R> {
 
 impl<R> Task<R> {
     pub(super) fn new(run: &Arc<Run>, runtime: &Arc<R>, index: TaskIndex) -> Self {
+        // From its birth, so that an order also holds for wakers that the locks have already.
+        let acting = run.program.acts[index].then(|| Acting::new(run, index));
         Self {
-            run: Arc::clone(run),
             runtime: Arc::clone(runtime),
-            index,
-            waker: TaskWaker::waker(run, index),
-            acting: None,
+            waker: acting.as_ref().map_or_else(|| TaskWaker::waker(run, index), |acting| acting.waker()),
+            acting,
             hands: Hands {
                 run: Arc::clone(run),
                 index,
@@ -166,6 +176,18 @@ impl<R> Task<R> {
             },
             ended: false,
         }
+    }
+
+    /// Returns what it may have to let go of. An acting waker can gain something at any wake.
+    fn burden(&self) -> u8 {
+        if self.acting.is_some() {
+            return LetGo::ALL;
+        }
+        let waits = match self.hands.waiting {
+            Waiting::Nothing | Waiting::Thread(_) => 0,
+            _ => LetGo::Waits.bit(),
+        };
+        self.hands.belongings.iter().fold(waits, |burden, belonging| burden | belonging.burden())
     }
 
     /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives. Returns
@@ -183,7 +205,7 @@ impl<R> Task<R> {
             panic = panic.or(next);
         }
         self.hands.skip_what_is_left();
-        self.run.hub.end(self.index);
+        self.hands.run.hub.end(self.hands.index);
         panic
     }
 
@@ -191,9 +213,9 @@ impl<R> Task<R> {
     fn record_panic(&mut self, payload: &(dyn Any + Send)) {
         let what = What::Panicked { scripted: is_scripted(payload), message: panic_message(payload) };
         match self.hands.due.take() {
-            Some(step) => self.run.record_at(At::Step(step), self.index, Role::Result, what),
+            Some(step) => self.hands.run.record_at(At::Step(step), self.hands.index, Role::Result, what),
             None if self.hands.panics_by_step => {}
-            None => self.run.record(self.index, Role::Effect, what),
+            None => self.hands.run.record(self.hands.index, Role::Effect, what),
         }
     }
 
@@ -216,7 +238,7 @@ impl<R: Runtime> Task<R> {
         let hands = &mut *unwinding.0;
         hands.polled_kept = false;
         hands.belongings.extend(hands.run.receive(hands.index));
-        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: &mut self.acting };
+        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken => {
                 worker.hands.run.count_poll(worker.hands.index);
@@ -344,17 +366,16 @@ impl Hands {
 struct Worker<'a, R> {
     hands: &'a mut Hands,
     runtime: &'a R,
-    waker: &'a mut Waker,
-    acting: &'a mut Option<Arc<Acting>>,
+    waker: &'a Waker,
+    acting: Option<&'a Arc<Acting>>,
 }
 
 impl<R: Runtime> Worker<'_, R> {
     /// Takes one step, and records what came of it.
     fn take_step(&mut self, step: StepIndex) -> Flow {
-        let run = Arc::clone(&self.hands.run);
-        run.set_at(At::Step(step));
+        self.hands.run.set_at(At::Step(step));
         self.hands.due = Some(step);
-        let Deed::Task(deed) = run.program.steps[step].what else {
+        let Deed::Task(deed) = self.hands.run.program.steps[step].what else {
             unreachable!("the conductor takes its own steps");
         };
         let taken = match self.hands.waiting {
@@ -546,20 +567,14 @@ impl<R: Runtime> Worker<'_, R> {
         Ok(())
     }
 
-    /// Gives the task's waker its orders. From now on the locks get an acting waker.
+    /// Gives the task's waker its orders.
     fn arm(&mut self, event: WakerEvent, reaction: ReactionDeed) -> Result<(), Reason> {
         let guard = match reaction {
             ReactionDeed::Release(object) => Some(self.hands.take_guard(object)?),
             _ => None,
         };
-        if self.acting.is_none() {
-            let acting = Acting::new(&self.hands.run, self.hands.index);
-            *self.waker = acting.waker();
-            *self.acting = Some(acting);
-        }
-        if let Some(acting) = self.acting {
-            acting.arm(event, reaction, guard);
-        }
+        let acting = self.acting.expect("a program knows the tasks that give orders to their wakers");
+        acting.arm(event, reaction, guard);
         self.hands.result(What::Armed);
         Ok(())
     }
@@ -570,7 +585,7 @@ impl<R: Runtime> Worker<'_, R> {
         match std::mem::replace(&mut self.hands.waiting, Waiting::Nothing) {
             Waiting::Nothing | Waiting::Yield => {}
             Waiting::Operation(pending) => self.attempt(pending),
-            Waiting::Shared { object, future } => match self.acting.as_ref().and_then(|acting| acting.unshare()) {
+            Waiting::Shared { object, future } => match self.acting.and_then(|acting| acting.unshare()) {
                 Some(pending) => self.attempt(pending),
                 None => self.hands.waiting = Waiting::Shared { object, future },
             },
@@ -618,7 +633,7 @@ impl<R: Runtime> Worker<'_, R> {
             }
             Waiting::Shared { object, .. } => {
                 self.hands.result(What::Cancelled { object: Some(object), kept: None });
-                drop(self.acting.as_ref().and_then(|acting| acting.unshare()));
+                drop(self.acting.and_then(|acting| acting.unshare()));
             }
             Waiting::Kept { name, object } => {
                 self.hands.result(What::Cancelled { object: Some(object), kept: Some(name) });

@@ -98,8 +98,8 @@ impl MutexCapabilities {
 }
 
 /// How long a frame keeps the mutex: the difference between the two faces of a library.
-trait Face<M: AsyncMutex>: Send + Sync + 'static {
-    fn frame(mutex: Arc<M>, take: Take) -> Operation;
+trait Face<M: AsyncMutex>: Send + Sync + Sized + 'static {
+    fn frame(mutex: Arc<Erased<M, Self>>, take: Take) -> Operation;
 }
 
 /// A way to take the mutex.
@@ -122,9 +122,9 @@ async fn take<M: AsyncMutex>(mutex: &M, take: Take) -> Result<M::Guard<'_>, Mess
 struct Borrowed;
 
 impl<M: AsyncMutex> Face<M> for Borrowed {
-    fn frame(mutex: Arc<M>, how: Take) -> Operation {
+    fn frame(mutex: Arc<Erased<M, Self>>, how: Take) -> Operation {
         Operation::new(async move {
-            match take(&*mutex, how).await {
+            match take(&mutex.0, how).await {
                 Ok(_guard) => hold().await,
                 Err(message) => Reply::Refused(message),
             }
@@ -136,9 +136,9 @@ impl<M: AsyncMutex> Face<M> for Borrowed {
 struct Owned;
 
 impl<M: OwnedMutex> Face<M> for Owned {
-    fn frame(mutex: Arc<M>, how: Take) -> Operation {
+    fn frame(mutex: Arc<Erased<M, Self>>, how: Take) -> Operation {
         Operation::new(async move {
-            let taken = take(&*mutex, how).await;
+            let taken = take(&mutex.0, how).await;
             drop(mutex);
             match taken {
                 Ok(_guard) => hold().await,
@@ -148,32 +148,31 @@ impl<M: OwnedMutex> Face<M> for Owned {
     }
 }
 
-struct Erased<M, F>(Arc<M>, PhantomData<F>);
+struct Erased<M, F>(M, PhantomData<F>);
 
 impl<M: AsyncMutex, F: Face<M>> Object for Erased<M, F> {
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation {
-        let mutex = Arc::clone(&self.0);
         match (request, place) {
-            (Request::Acquire, Place::Task) => F::frame(mutex, Take::Wait),
+            (Request::Acquire, Place::Task) => F::frame(self, Take::Wait),
             (Request::Acquire, Place::Thread | Place::Inside) if M::CAPABILITIES.blocking => {
-                F::frame(mutex, Take::Block)
+                F::frame(self, Take::Block)
             }
             (Request::Acquire, Place::Thread | Place::Inside) => Operation::new(async { Reply::Unsupported }),
-            (Request::TryAcquire, _) => F::frame(mutex, Take::Try),
+            (Request::TryAcquire, _) => F::frame(self, Take::Try),
             (Request::IsLocked, _) => {
-                Operation::new(async move { Reply::Answer(if mutex.is_locked() { "yes" } else { "no" }.to_owned()) })
+                Operation::new(async move { Reply::Answer(if self.0.is_locked() { "yes" } else { "no" }.to_owned()) })
             }
-            (Request::Debug, _) => Operation::new(async move { Reply::Answer(mutex.debug()) }),
+            (Request::Debug, _) => Operation::new(async move { Reply::Answer(self.0.debug()) }),
         }
     }
 }
 
 /// Returns a new object over a mutex whose guards borrow it.
 pub fn borrowed<M: AsyncMutex>() -> Arc<dyn Object> {
-    Arc::new(Erased::<M, Borrowed>(Arc::new(M::new()), PhantomData))
+    Arc::new(Erased::<M, Borrowed>(M::new(), PhantomData))
 }
 
 /// Returns a new object over a mutex whose guards are owned.
 pub fn owned<M: OwnedMutex>() -> Arc<dyn Object> {
-    Arc::new(Erased::<M, Owned>(Arc::new(M::new()), PhantomData))
+    Arc::new(Erased::<M, Owned>(M::new(), PhantomData))
 }

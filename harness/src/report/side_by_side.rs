@@ -5,7 +5,7 @@
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use crate::outcome::is_message;
-use crate::report::paint::{BAD, DIVERGENT, Layout, QUIET, TITLE, grid, width};
+use crate::report::paint::{BAD, DIVERGENT, Layout, QUIET, TITLE, count, grid, width};
 use crate::report::{Answer, CellReport, OutcomeReport};
 use crate::transcript::render::RESULT_COLUMN;
 use crate::verdict::{Grade, Verdict};
@@ -46,7 +46,10 @@ pub fn render(cells: &[CellReport], layout: Layout) -> String {
         let rows = align(&sides);
         match widths(&rows, &sides, layout.width) {
             Some(widths) => lines.extend(table(&rows, &sides, &widths, layout)),
-            None => sides.iter().for_each(|side| lines.extend(alone(side, sides.len() > 1, layout))),
+            None => {
+                let told: Vec<Vec<String>> = sides.iter().map(|side| alone(side, sides.len() > 1, layout)).collect();
+                lines.extend(told.join(&String::new()));
+            }
         }
     }
     lines.extend(without_outcome(cells, layout));
@@ -62,14 +65,16 @@ pub(super) fn heading(side: &Side<'_>, is_lettered: bool) -> String {
 /// Returns the lines for cells that have no outcome.
 pub(super) fn without_outcome(cells: &[CellReport], layout: Layout) -> Vec<String> {
     let mut lines = Vec::new();
-    for cell in cells {
+    for cell in cells.iter().filter(|cell| cell.outcome().is_none()) {
+        lines.push(String::new());
         match &cell.answer {
             Answer::Outcome(_) => {}
             Answer::Failed { error } => lines.push(layout.paint(BAD, &format!("{}: not run: {error}", cell.backend))),
             Answer::Varies { variants } => {
                 lines.push(layout.paint(BAD, &format!("{}: two runs differ", cell.backend)));
                 for variant in variants {
-                    lines.push(format!("  {} times, first with the conductor in {}:", variant.count, variant.seat));
+                    let runs = count(variant.count, "run");
+                    lines.push(format!("  {runs}, first seen with the conductor in seat {}:", variant.seat));
                     lines.extend(variant.transcript.iter().map(|line| format!("    {line}")));
                 }
             }
@@ -232,6 +237,5 @@ fn alone(side: &Side<'_>, is_lettered: bool, layout: Layout) -> Vec<String> {
     let mut lines = vec![layout.paint(TITLE, &heading(side, is_lettered))];
     lines.extend(side.outcome.transcript.iter().map(|line| format!("  {line}")));
     lines.push(format!("  {:width$}  {}", "grade", say_grade(side.outcome), width = RESULT_COLUMN - 2));
-    lines.push(String::new());
     lines
 }

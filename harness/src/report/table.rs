@@ -74,7 +74,15 @@ fn letters_width(report: &Report) -> usize {
 
 /// Returns whether a row is drawn, and not folded into the line of its theme.
 fn is_shown(group: &Group<'_>, row: &Row<'_>) -> bool {
-    !group.generated || !row.is_quiet()
+    !group.generated || !(row.is_quiet() || is_wording(row))
+}
+
+/// Returns whether all that there is to a row is a reviewed difference in wording.
+fn is_wording(row: &Row<'_>) -> bool {
+    let is_clean = |cell: &CellReport| cell.outcome().is_some() && !cell.violates();
+    row.difference == Difference::Wording
+        && row.findings.is_empty()
+        && row.cells.iter().flatten().all(|it| is_clean(it))
 }
 
 /// Returns the name of a scenario without its theme.
@@ -418,21 +426,28 @@ fn fold(group: &Group<'_>, shown: usize) -> String {
     if !group.generated {
         return String::new();
     }
+    let (wording, quiet): (Vec<&Row<'_>>, Vec<&Row<'_>>) =
+        group.rows.iter().filter(|row| !is_shown(group, row)).partition(|row| is_wording(row));
     let mut verdicts: BTreeMap<Verdict, usize> = BTreeMap::new();
-    for row in group.rows.iter().filter(|row| !is_shown(group, row)) {
+    for row in &quiet {
         let outcomes = row.cells.iter().flatten().filter_map(|cell| cell.outcome());
-        *verdicts.entry(outcomes.map(|outcome| outcome.verdict).min().unwrap_or(Verdict::Unsupported)).or_default() +=
-            1;
+        let verdict = outcomes.map(|outcome| outcome.verdict).min().unwrap_or(Verdict::Unsupported);
+        *verdicts.entry(verdict).or_default() += 1;
     }
     let mut tally: Vec<(Verdict, usize)> = verdicts.into_iter().collect();
     tally.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
     let tally: Vec<String> = tally.iter().map(|(verdict, number)| format!("{verdict} {number}")).collect();
-    let total = group.rows.len();
-    match (shown, total - shown) {
-        (0, _) => format!(": {}, all alike: {}", count(total, "scenario"), tally.join(", ")),
-        (_, 0) => format!(": {}", count(total, "scenario")),
-        (_, alike) => format!(": {alike} of {} alike: {}", count(total, "scenario"), tally.join(", ")),
+    let total = count(group.rows.len(), "scenario");
+    if quiet.len() == group.rows.len() {
+        return format!(": {total}, all alike: {}", tally.join(", "));
     }
+    let parts = [
+        (quiet.len(), format!("{} alike ({})", quiet.len(), tally.join(", "))),
+        (wording.len(), format!("{} differ in wording only", wording.len())),
+        (shown, format!("{shown} in full")),
+    ];
+    let parts: Vec<String> = parts.into_iter().filter(|(number, _)| *number > 0).map(|(_, text)| text).collect();
+    format!(": {total}: {}", parts.join(", "))
 }
 
 /// Counts findings by their kind: `3 unreviewed violations, 1 stale ledger entry`.

@@ -49,9 +49,13 @@ impl Transcript {
     /// Returns the lines of the text, without the verdict.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for step in fold(&self.steps()) {
+        // Only tasks with numbers follow each other, and most scenarios have none.
+        let has_crowd = self.program.tasks.iter().any(|task| task.number().is_some());
+        let steps = if has_crowd { fold(&self.steps()) } else { self.steps() };
+        for step in steps {
             push(&mut lines, &step.step, &step.parts.join("; "));
-            lines.extend(step.messages.iter().map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
+            let messages = step.messages.iter().filter(|message| !message.is_empty());
+            lines.extend(messages.map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
         }
         push(&mut lines, "end", &self.end().join("; "));
         let broken_off = self.record.fault.as_ref().map(|fault| fault.at());
@@ -115,7 +119,9 @@ fn push(lines: &mut Vec<String>, left: &str, right: &str) {
 
 fn hung_at(record: &Record) -> Option<StepIndex> {
     match &record.fault {
-        Some(Fault::Hung { at: Some(At::Step(step)), .. } | Fault::Crashed { at: Some(At::Step(step)), .. }) => Some(*step),
+        Some(Fault::Hung { at: Some(At::Step(step)), .. } | Fault::Crashed { at: Some(At::Step(step)), .. }) => {
+            Some(*step)
+        }
         _ => None,
     }
 }
@@ -291,7 +297,9 @@ fn answers(event: &Event) -> bool {
 /// Returns the verbatim texts of an event, one a line.
 fn messages(what: &What) -> Vec<String> {
     let message = match what {
-        What::Refused { message, .. } | What::Panicked { message, .. } | What::ObjectPanicked { message, .. } => message,
+        What::Refused { message, .. } | What::Panicked { message, .. } | What::ObjectPanicked { message, .. } => {
+            message
+        }
         What::Aborted { ending: Some(Ending::Aborted(message) | Ending::Panicked(message)) }
         | What::Joined { ending: Ending::Aborted(message) | Ending::Panicked(message) } => message,
         What::Printed { text, .. } => return verbatim(text),

@@ -33,9 +33,10 @@ pub(crate) fn trials() -> Vec<Trial> {
     let pairs = themes.into_iter().flat_map(|theme| [(HONEST, theme.clone()), (HONEST_BARGING, theme)]);
     pairs
         .map(|(lock, (theme, programs))| {
-            Trial::test(format!("{}_is_not_convicted_in_{}", lock.replace('-', "_"), theme.replace('-', "_")), move || {
-                check_all(lock, &programs)
-            })
+            Trial::test(
+                format!("{}_is_not_convicted_in_{}", lock.replace('-', "_"), theme.replace('-', "_")),
+                move || check_all(lock, &programs),
+            )
         })
         .collect()
 }

@@ -19,8 +19,9 @@ pub(crate) fn program(objects: &str, script: &str) -> Arc<Program> {
     let mut text: String = objects.split(' ').map(|object| format!("mutex {object}\n")).collect();
     text.push('\n');
     text.extend(script.lines().map(|line| format!("{}\n", line.trim())));
-    let scenario = parse("oracle/script".parse().expect("a valid name"), &text)
-        .unwrap_or_else(|errors| panic!("{}", errors.iter().map(|error| error.render("script", &text, false)).collect::<String>()));
+    let scenario = parse("oracle/script".parse().expect("a valid name"), &text).unwrap_or_else(|errors| {
+        panic!("{}", errors.iter().map(|error| error.render("script", &text, false)).collect::<String>())
+    });
     Arc::new(Program::new(Arc::new(scenario)).expect("a parsed scenario can be made ready"))
 }
 
@@ -33,7 +34,9 @@ pub(crate) fn run(lock: &str, program: &Arc<Program>, isolate: bool) -> Result<O
 /// Returns whether a verdict speaks against the lock, and not of the script.
 pub(crate) fn is_conviction(verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Deadlock | Verdict::Abandoned | Verdict::Futurelock | Verdict::Completed | Verdict::Unsupported => false,
+        Verdict::Deadlock | Verdict::Abandoned | Verdict::Futurelock | Verdict::Completed | Verdict::Unsupported => {
+            false
+        }
         Verdict::Violation
         | Verdict::Crashed
         | Verdict::Hung

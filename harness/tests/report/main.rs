@@ -1,0 +1,6 @@
+//! Reports over cells made by hand: every format, every mark, every finding, and the edges of the layout.
+
+mod cells;
+mod formats;
+mod review;
+mod transcripts;
