@@ -11,11 +11,11 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use super::program::{ObjectIndex, ReactionDeed};
 use super::run::Run;
 use super::task::{BOOM, Belonging, Pending, what};
-use crate::object::{Message, Operation, Reply};
+use crate::object::{Message, Operation, Reply, touched};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
 use crate::scenario::{Place, WakerEvent};
-use crate::transcript::{Role, What};
+use crate::transcript::{At, Role, What};
 
 /// The acting waker of one task: its orders, and what it shares with the task.
 pub(super) struct Acting {
@@ -79,8 +79,12 @@ impl Acting {
         (std::mem::take(&mut shared.gains), shared.pending.is_some())
     }
 
-    /// Carries out the first order for `event`, if there is one.
+    /// Carries out the first order for `event`, if there is one. Only a lock gets to see it: a runtime that puts a wake off
+    /// uses wakers too, on threads that it cannot spare. And only the script: the probes measure and must not disturb.
     fn react(self: &Arc<Self>, event: WakerEvent) {
+        if touched().is_none() || !matches!(self.run.at(), At::Step(_)) {
+            return;
+        }
         let order = {
             let mut orders = lock(&self.orders);
             let place = orders.iter().position(|order| order.event == event);

@@ -27,6 +27,8 @@ pub struct Program {
     pub scenario: Arc<Scenario>,
     /// The tasks, in the order of their names.
     pub tasks: Vec<TaskName>,
+    /// Whether each task gives orders to its waker, at some time.
+    pub acts: Vec<bool>,
     /// The steps, in order.
     pub steps: Vec<ProgramStep>,
     /// The steps of each line.
@@ -146,6 +148,7 @@ impl Program {
         let count = scenario.steps().map(|(_, step)| step.who().map_or(1, Who::count)).sum();
         too_large(&scenario, count, "steps", STEPS_MAX)?;
         let mut program = Self {
+            acts: vec![false; tasks.len()],
             tasks,
             steps: Vec::with_capacity(count),
             lines: Vec::with_capacity(scenario.lines.len()),
@@ -156,6 +159,11 @@ impl Program {
         };
         for (index, line) in scenario.lines.iter().enumerate() {
             program.add_line(index, &line.steps)?;
+        }
+        for step in &program.steps {
+            if let (Deed::Task(TaskDeed::On { .. }), Some(task)) = (step.what, step.task) {
+                program.acts[task] = true;
+            }
         }
         for (line, steps) in program.lines.iter().enumerate() {
             program.line_of.resize(steps.end, line);

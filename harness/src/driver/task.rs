@@ -158,10 +158,12 @@ impl<R> Drop for Task<R> {
 
 impl<R> Task<R> {
     pub(super) fn new(run: &Arc<Run>, runtime: &Arc<R>, index: TaskIndex) -> Self {
+        // From its birth, so that an order also holds for wakers that the locks have already.
+        let acting = run.program.acts[index].then(|| Acting::new(run, index));
         Self {
             runtime: Arc::clone(runtime),
-            waker: TaskWaker::waker(run, index),
-            acting: None,
+            waker: acting.as_ref().map_or_else(|| TaskWaker::waker(run, index), |acting| acting.waker()),
+            acting,
             hands: Hands {
                 run: Arc::clone(run),
                 index,
@@ -236,7 +238,7 @@ impl<R: Runtime> Task<R> {
         let hands = &mut *unwinding.0;
         hands.polled_kept = false;
         hands.belongings.extend(hands.run.receive(hands.index));
-        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: &mut self.acting };
+        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken => {
                 worker.hands.run.count_poll(worker.hands.index);
@@ -364,8 +366,8 @@ impl Hands {
 struct Worker<'a, R> {
     hands: &'a mut Hands,
     runtime: &'a R,
-    waker: &'a mut Waker,
-    acting: &'a mut Option<Arc<Acting>>,
+    waker: &'a Waker,
+    acting: Option<&'a Arc<Acting>>,
 }
 
 impl<R: Runtime> Worker<'_, R> {
@@ -565,20 +567,14 @@ impl<R: Runtime> Worker<'_, R> {
         Ok(())
     }
 
-    /// Gives the task's waker its orders. From now on the locks get an acting waker.
+    /// Gives the task's waker its orders.
     fn arm(&mut self, event: WakerEvent, reaction: ReactionDeed) -> Result<(), Reason> {
         let guard = match reaction {
             ReactionDeed::Release(object) => Some(self.hands.take_guard(object)?),
             _ => None,
         };
-        if self.acting.is_none() {
-            let acting = Acting::new(&self.hands.run, self.hands.index);
-            *self.waker = acting.waker();
-            *self.acting = Some(acting);
-        }
-        if let Some(acting) = self.acting {
-            acting.arm(event, reaction, guard);
-        }
+        let acting = self.acting.expect("a program knows the tasks that give orders to their wakers");
+        acting.arm(event, reaction, guard);
         self.hands.result(What::Armed);
         Ok(())
     }
@@ -589,7 +585,7 @@ impl<R: Runtime> Worker<'_, R> {
         match std::mem::replace(&mut self.hands.waiting, Waiting::Nothing) {
             Waiting::Nothing | Waiting::Yield => {}
             Waiting::Operation(pending) => self.attempt(pending),
-            Waiting::Shared { object, future } => match self.acting.as_ref().and_then(|acting| acting.unshare()) {
+            Waiting::Shared { object, future } => match self.acting.and_then(|acting| acting.unshare()) {
                 Some(pending) => self.attempt(pending),
                 None => self.hands.waiting = Waiting::Shared { object, future },
             },
@@ -635,7 +631,7 @@ impl<R: Runtime> Worker<'_, R> {
             }
             Waiting::Shared { object, .. } => {
                 self.hands.result(What::Cancelled { object: Some(object), kept: None });
-                drop(self.acting.as_ref().and_then(|acting| acting.unshare()));
+                drop(self.acting.and_then(|acting| acting.unshare()));
             }
             Waiting::Kept { name, object } => {
                 self.hands.result(What::Cancelled { object: Some(object), kept: Some(name) });

@@ -762,6 +762,17 @@ const INNOCENT: &[(&str, &str, &str)] = &[
          D try-acquire m",
     ),
     (
+        "order_for_a_waker_that_the_lock_has_already",
+        "m n",
+        "A acquire m
+         B acquire n
+         B start x acquire m
+         B on wake-drop release n
+         C acquire n
+         B drop x
+         C release n",
+    ),
+    (
         "aborted_task_whose_wait_lies_with_its_waker",
         "m",
         "A acquire m
