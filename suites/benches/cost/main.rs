@@ -45,6 +45,8 @@ fn main() -> ExitCode {
     }
     let mut criterion = Criterion::default()
         .sample_size(20)
+        // The default takes longer to analyse than to measure.
+        .nresamples(10_000)
         .warm_up_time(Duration::from_millis(200))
         .measurement_time(Duration::from_millis(800))
         .configure_from_args();
