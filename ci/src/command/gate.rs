@@ -47,11 +47,26 @@ const STEPS: &[Step] = &[
     step("lints of the scenarios", "run --quiet --features backend-all -- lint"),
     step("matrix, ledger and snapshots", "run --quiet --features backend-all -- run --backend all --only-divergent"),
     test("tests with no backend", "test --workspace"),
-    test("tests of backend-async-lock alone", "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-async-lock"),
-    test("tests of backend-futures alone", "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-futures"),
-    test("tests of backend-tokio alone", "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-tokio"),
-    test("tests of backend-async-std alone", "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-async-std"),
-    test("tests of backend-smol alone", "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-smol"),
+    test(
+        "tests of backend-async-lock alone",
+        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-async-lock",
+    ),
+    test(
+        "tests of backend-futures alone",
+        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-futures",
+    ),
+    test(
+        "tests of backend-tokio alone",
+        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-tokio",
+    ),
+    test(
+        "tests of backend-async-std alone",
+        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-async-std",
+    ),
+    test(
+        "tests of backend-smol alone",
+        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-smol",
+    ),
     test("tests of every backend", "test --workspace --features backend-all"),
 ];
 

@@ -226,9 +226,12 @@ impl<R: Runtime> Conductor<R> {
             }
             (ConductorDeed::Abort, Some(task)) => match self.take_handle(task) {
                 Some(handle) => {
+                    // What the drop wakes is let in when the end is recorded, and not before.
+                    run.hub.act(true);
                     run.hub.announce_end(task);
                     let ending = Some(self.runtime.abort(handle).await);
                     run.record(task, Role::Result, What::Aborted { ending });
+                    run.hub.act(false);
                 }
                 None => run.record(task, Role::Result, What::NotRun { reason: Reason::HandleGone }),
             },
