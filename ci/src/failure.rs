@@ -78,6 +78,9 @@ pub(crate) enum Failure {
     /// A file that cannot be read.
     #[error("{}: {source}; name a file or folder that exists and can be read", path.display())]
     Read { path: PathBuf, source: std::io::Error },
+    /// A target that is no file which can be written.
+    #[error("{}: {source}; name a file in a folder that exists with --out", path.display())]
+    Target { path: PathBuf, source: std::io::Error },
     /// A file, or the standard output, that cannot be written.
     #[error("{target}: {source}; the report is not complete: free some space or write it elsewhere with --out")]
     Write { target: String, source: std::io::Error },

@@ -34,6 +34,16 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Makes sure that the file `path` can be written, before the work that fills it.
+///
+/// # Errors
+///
+/// [`Failure::Target`], for a folder, a file in a folder that is not there, or one that may not be written.
+pub(crate) fn check_target(path: &Path) -> Result<(), Failure> {
+    let opened = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    opened.map(drop).map_err(|source| Failure::Target { path: path.to_owned(), source })
+}
+
 /// Writes `text` to the file `path`, which is made or replaced.
 ///
 /// # Errors

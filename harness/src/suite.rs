@@ -70,7 +70,8 @@ impl Level {
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// A file or folder cannot be read.
-    #[error("{}: {source}; name an existing folder with --suites, or an existing file", path.display())]
+    #[error("{}: {source}; name an existing file, or with --suites a folder that has scenarios, rules.toml and \
+             ledger.toml", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,

@@ -84,6 +84,7 @@ impl Run {
         bootstrap::require_backends()?;
         let suite = self.suite.read()?;
         let programs = self.choose(&suite)?;
+        self.out.as_deref().map_or(Ok(()), output::check_target)?;
         let backends = self.backends.start()?;
         let cells = cells::run(&programs, &backends, self.repeat.get(), self.isolate)?;
         let mut report = self.report(&suite, &programs, &backends, cells)?;
