@@ -66,6 +66,18 @@ pub enum DriveError {
         /// What it lacks.
         primitive: Primitive,
     },
+    /// A thread is blocked, or was started, in a line of several steps: nothing may run between them, and nobody can keep
+    /// a thread from running.
+    #[error(
+        "{scenario}: `{step}` stands in a line of several steps, while a thread waits in a blocking acquire, and \
+             that thread would run between them; give each step a line of its own"
+    )]
+    ThreadInLine {
+        /// The scenario.
+        scenario: String,
+        /// The first step of the line that may let the thread run.
+        step: String,
+    },
     /// The operating system does not tell whether a thread sleeps.
     #[error("{scenario}: a blocking acquire needs /proc to see whether its thread sleeps; run it on Linux")]
     NoThreadState {

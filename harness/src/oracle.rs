@@ -8,6 +8,8 @@ mod mutex;
 mod order;
 mod wait_for;
 
+use std::collections::HashSet;
+
 use crate::driver::program::{ObjectIndex, Program};
 use crate::primitive::Primitive;
 use crate::quiescence::TaskIndex;
@@ -29,7 +31,7 @@ pub struct Judgement {
 }
 
 /// One thing that the oracle found.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Finding {
     /// What it makes of the run.
     pub verdict: Verdict,
@@ -74,8 +76,10 @@ pub fn judge(transcript: &Transcript) -> Judgement {
         court.hear_probes(transcript, replay);
     }
     court.findings.extend(fault.map(|fault| fault::judge(court.program, fault)));
-    court.findings.sort();
-    court.findings.dedup();
+    // The sort is stable, and the findings come in the order of the waits.
+    court.findings.sort_by_key(|finding| finding.verdict);
+    let mut told = HashSet::new();
+    court.findings.retain(|finding| told.insert(finding.clone()));
     let verdict = court.findings.first().map_or(Verdict::Completed, |finding| finding.verdict);
     Judgement { verdict, findings: court.findings, order: order.facts(court.program) }
 }

@@ -256,7 +256,7 @@ impl Review<'_> {
     }
 
     fn empty(&mut self, cells: &[CellReport]) {
-        if self.summary.executed == 0 {
+        if self.summary.executed + self.summary.varying + self.summary.failed == 0 {
             self.findings.push(Finding {
                 kind: FindingKind::NothingRun,
                 scenario: None,

@@ -206,7 +206,7 @@ pub enum Action {
         /// What the waker does.
         reaction: Reaction,
     },
-    /// `hold 2ms`: keeps its thread busy for the span, inside one poll.
+    /// `hold 2ms`: keeps its thread for the span, inside one poll.
     Hold {
         /// How long.
         span: Span,

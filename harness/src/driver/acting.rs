@@ -10,7 +10,7 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use super::program::{ObjectIndex, ReactionDeed};
 use super::run::Run;
-use super::task::{BOOM, Belonging, Pending, what};
+use super::task::{Belonging, Pending, boom, what};
 use crate::object::{Message, Operation, Reply, touched};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
@@ -102,8 +102,8 @@ impl Acting {
             ReactionDeed::IsLocked(object) => self.ask(object, Request::IsLocked),
             ReactionDeed::Poll => self.poll(),
             ReactionDeed::Panic => {
-                self.record(What::Panicked { scripted: true, message: Message::text(BOOM) });
-                resume_unwind(Box::new(BOOM));
+                self.record(What::Panicked { scripted: true, message: Message::text(boom()) });
+                resume_unwind(Box::new(boom()));
             }
         }
     }

@@ -148,6 +148,14 @@ impl<R: Runtime> Conductor<R> {
     /// share one poll.
     async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<(), DriveError> {
         let program = Arc::clone(&self.run.program);
+        let starts_thread = |step: &StepIndex| {
+            matches!(program.steps[*step].what, Deed::Task(TaskDeed::Ask { place: Place::Thread, .. }))
+        };
+        let started = (first..end).find(starts_thread);
+        if let Some(step) = started.or_else(|| (!self.run.threads().is_empty()).then_some(first)) {
+            let step = program.steps[step].text.clone();
+            return Err(DriveError::ThreadInLine { scenario: program.scenario.name.to_string(), step });
+        }
         self.run.hub.hold(true);
         let mut first = first;
         while first < end {

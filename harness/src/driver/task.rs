@@ -20,7 +20,12 @@ use crate::scenario::{Place, WakerEvent};
 use crate::transcript::{At, Reason, Role, What};
 
 /// What a scripted panic says.
-pub(super) const BOOM: &str = "boom";
+pub(super) fn boom() -> &'static str {
+    std::str::from_utf8(&BOOM).expect("it is ASCII")
+}
+
+/// Its address tells a scripted panic from one of a lock that happens to say the same.
+static BOOM: [u8; 4] = *b"boom";
 
 /// Something that a task has, in the order in which it came to have it.
 #[derive(Debug)]
@@ -422,9 +427,9 @@ impl<R: Runtime> Worker<'_, R> {
                 drop(self.hands.run.send(to, Belonging::Future { name: future, object, request, operation }));
             }
             TaskDeed::Panic => {
-                self.hands.result(What::Panicked { scripted: true, message: panic_message(&BOOM) });
+                self.hands.result(What::Panicked { scripted: true, message: panic_message(&boom()) });
                 self.hands.panics_by_step = true;
-                resume_unwind(Box::new(BOOM));
+                resume_unwind(Box::new(boom()));
             }
             TaskDeed::Return => {
                 self.hands.result(What::Returned);
@@ -544,6 +549,7 @@ impl<R: Runtime> Worker<'_, R> {
         match reply {
             Poll::Ready(reply) => self.hands.result(what(object, request, Some(name), &reply)),
             Poll::Pending => {
+                self.hands.polled_kept = true;
                 if self.hands.due.is_some() {
                     self.hands.result(What::Waits { object, future: Some(name), thread: false });
                 }
@@ -671,7 +677,7 @@ impl<R: Runtime> Worker<'_, R> {
 
 /// Returns whether the script has asked for a panic, of a task or of a waker.
 pub(super) fn is_scripted(payload: &(dyn Any + Send)) -> bool {
-    payload.downcast_ref::<&str>().is_some_and(|text| *text == BOOM)
+    payload.downcast_ref::<&'static str>().is_some_and(|text| std::ptr::eq(text.as_ptr(), BOOM.as_ptr()))
 }
 
 /// Returns the event of a reply.

@@ -16,20 +16,23 @@ enum Fate {
     Leaked(Guard),
 }
 
-/// Judges every wait at the end of the script.
+/// Judges every wait at the end of the script: cycles and forgotten guards first, then who waits behind them.
 pub(super) fn judge(program: &Program, state: &Replay) -> Vec<Finding> {
-    state.waits.iter().filter_map(|wait| judge_wait(program, state, wait)).collect()
+    let stuck = state.waits.iter().filter_map(|wait| judge_wait(program, state, wait));
+    let (causes, behind): (Vec<_>, Vec<_>) = stuck.partition(|(is_cause, _)| *is_cause);
+    causes.into_iter().chain(behind).map(|(_, finding)| finding).collect()
 }
 
-fn judge_wait(program: &Program, state: &Replay, wait: &Wait) -> Option<Finding> {
+/// Returns what is wrong with a wait, and whether it is the cause itself and not behind it.
+fn judge_wait(program: &Program, state: &Replay, wait: &Wait) -> Option<(bool, Finding)> {
     let holder = state.holders(wait.object).next()?;
     let because = |tail: &str| format!("{}{tail}", link(program, wait, holder.task));
     match follow(state, wait) {
         Fate::Lawful => None,
         Fate::Cycle(cycle) if cycle.iter().any(|(member, _)| member.task == wait.task) => {
-            Some(Finding::new(Verdict::Deadlock, print_cycle(program, cycle)))
+            Some((true, Finding::new(Verdict::Deadlock, print_cycle(program, cycle))))
         }
-        Fate::Cycle(_) => Some(Finding::new(Verdict::Deadlock, because(", behind a cycle"))),
+        Fate::Cycle(_) => Some((false, Finding::new(Verdict::Deadlock, because(", behind a cycle")))),
         Fate::Leaked(guard) if guard == *holder => {
             let because = format!(
                 "{} waits for {}, whose guard {} forgot",
@@ -37,9 +40,9 @@ fn judge_wait(program: &Program, state: &Replay, wait: &Wait) -> Option<Finding>
                 object(program, wait.object),
                 task(program, guard.task)
             );
-            Some(Finding::new(Verdict::Abandoned, because))
+            Some((true, Finding::new(Verdict::Abandoned, because)))
         }
-        Fate::Leaked(_) => Some(Finding::new(Verdict::Abandoned, because(", behind a forgotten guard"))),
+        Fate::Leaked(_) => Some((false, Finding::new(Verdict::Abandoned, because(", behind a forgotten guard")))),
     }
 }
 

@@ -71,7 +71,7 @@ pub const VOCABULARY: &[Entry] = &[
     entry(Role::Task, "enter", "SCOPE", "A enter f", "opens a scope"),
     entry(Role::Task, "leave", "SCOPE", "A leave f", "closes a scope and releases what was acquired in it"),
     entry(Role::Task, "on", "EVENT REACTION", "A on wake release m", "has the task's waker act once"),
-    entry(Role::Task, "hold", "SPAN", "A hold 2ms", "keeps its thread busy inside one poll"),
+    entry(Role::Task, "hold", "SPAN", "A hold 2ms", "keeps its thread inside one poll"),
     entry(Role::Task, "spend-budget", "", "A spend-budget", "spends the cooperative budget of this poll"),
     entry(Role::Conductor, "cancel", "TASK", "cancel B", "drops what the task waits for; it lives on"),
     entry(Role::Conductor, "abort", "TASK", "abort B", "ends the task by the runtime's own means"),

@@ -96,11 +96,14 @@ impl Replay {
                     guard.task = *to;
                 }
             }
-            What::SentFuture { future, received: false, .. } | What::DroppedFuture { future, .. } => {
-                self.remove_kept(task, *future);
+            What::SentFuture { future, received: false, .. } => {
+                self.remove_kept(task, None, *future);
+            }
+            What::DroppedFuture { object, future } => {
+                self.remove_kept(task, Some(*object), *future);
             }
             What::SentFuture { future, to, .. } => {
-                if let Some(kept) = self.remove_kept(task, *future) {
+                if let Some(kept) = self.remove_kept(task, None, *future) {
                     self.kept.push(Kept { task: *to, ..kept });
                 }
             }
@@ -138,7 +141,8 @@ impl Replay {
     /// Returns when an operation was first polled, if it has been.
     pub(crate) fn since(&self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) -> Option<usize> {
         let waits = self.waits.iter().filter(|wait| (wait.task, wait.object, wait.future) == (task, object, future));
-        let kept = self.kept.iter().filter(|kept| (kept.task, Some(kept.future)) == (task, future));
+        let kept =
+            self.kept.iter().filter(|kept| (kept.task, kept.object, Some(kept.future)) == (task, object, future));
         waits.map(|wait| Some(wait.since)).chain(kept.map(|kept| kept.since)).next().flatten()
     }
 
@@ -164,7 +168,7 @@ impl Replay {
         let since = self.since(task, object, Some(future)).or(Some(self.clock));
         let kept = Kept { task, future, object, since, polled_by: task, woken: false };
         // In its place, so that of two futures of one name the first stays the first, as it does in the task.
-        match self.kept.iter_mut().find(|kept| (kept.task, kept.future) == (task, future)) {
+        match self.kept.iter_mut().find(|kept| (kept.task, kept.object, kept.future) == (task, object, future)) {
             Some(place) => *place = kept,
             None => self.kept.push(kept),
         }
@@ -196,12 +200,16 @@ impl Replay {
         let waits = self.waits.len();
         self.waits.retain(|wait| (wait.task, wait.object, wait.future) != (task, object, future));
         if let (Some(future), true) = (future, self.waits.len() == waits) {
-            self.remove_kept(task, future);
+            self.remove_kept(task, Some(object), future);
         }
     }
 
-    fn remove_kept(&mut self, task: TaskIndex, future: NameIndex) -> Option<Kept> {
-        let place = self.kept.iter().position(|kept| (kept.task, kept.future) == (task, future))?;
+    /// Removes a kept future. A task may keep two of one name, one of them sent by another task, for two objects.
+    fn remove_kept(&mut self, task: TaskIndex, object: Option<ObjectIndex>, future: NameIndex) -> Option<Kept> {
+        let is_it = |kept: &Kept| {
+            (kept.task, kept.future) == (task, future) && object.is_none_or(|object| object == kept.object)
+        };
+        let place = self.kept.iter().position(is_it)?;
         Some(self.kept.remove(place))
     }
 
