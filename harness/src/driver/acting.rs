@@ -4,7 +4,7 @@
 //! with acting wakers run in a process of their own.
 
 use std::mem::ManuallyDrop;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
@@ -128,8 +128,16 @@ impl Acting {
     fn advance(self: &Arc<Self>, mut pending: Pending) {
         // Not dropped as a waker: only what the lock does with its own clones is an event.
         let waker = ManuallyDrop::new(self.waker());
-        let reply = pending.operation.poll(&mut Context::from_waker(&waker));
+        let poll = || pending.operation.poll(&mut Context::from_waker(&waker));
+        let polled = catch_unwind(AssertUnwindSafe(poll));
         give_back(&waker);
+        let reply = polled.unwrap_or_else(|payload| {
+            // The operation goes with the panic, so its task waits no longer.
+            if pending.request.waits() {
+                self.record(What::Cancelled { object: Some(pending.object), kept: None });
+            }
+            resume_unwind(payload)
+        });
         match reply {
             Poll::Pending => self.share(pending),
             Poll::Ready(reply) => {

@@ -5,7 +5,7 @@ use keyalike_harness::runner::CellError;
 use keyalike_harness::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
-use crate::locks::{BROKEN, HONEST, HONEST_BARGING};
+use crate::locks::{BROKEN, HONEST, HONEST_BARGING, HONEST_WITH_BUDGET};
 use crate::run::{is_conviction, program, run};
 
 /// A script, a lock, and what the oracle must say of the two.
@@ -395,6 +395,27 @@ const CASES: &[Case] = &[
         says: &["B panic panicked; B dropped x; B panicked"],
     },
     Case {
+        name: "panics_on_grant_is_convicted_as_panicked",
+        lock: "panics-on-grant",
+        objects: "m",
+        script: "A acquire m
+                 B acquire m
+                 A release m",
+        verdict: Verdict::Panicked,
+        says: &["A release m released; B panicked", "the mutex is taken", "rest m free"],
+    },
+    Case {
+        name: "panics_on_grant_is_convicted_inside_a_waker",
+        lock: "panics-on-grant",
+        objects: "m",
+        script: "A acquire m
+                 B on wake poll
+                 B acquire m
+                 A release m",
+        verdict: Verdict::Panicked,
+        says: &["A release m released; B's waker cancelled; A panicked; woke B", "the mutex is taken", "rest m free"],
+    },
+    Case {
         name: "panics_on_release_is_convicted_as_panicked",
         lock: "panics-on-release",
         objects: "m",
@@ -693,6 +714,53 @@ const CASES: &[Case] = &[
         says: &["because C waits for m, which is offered to the future x that B keeps and does not poll"],
     },
     Case {
+        name: "future_that_was_granted_without_budget_is_a_futurelock",
+        lock: HONEST_WITH_BUDGET,
+        objects: "m",
+        script: "A spend-budget; A start x acquire m
+                 B acquire m",
+        verdict: Verdict::Futurelock,
+        says: &[
+            "because B waits for m, which is offered to the future x that A keeps and does not poll",
+            "A start x acquire m pending; woke A",
+        ],
+    },
+    Case {
+        name: "wait_that_was_granted_without_budget_gets_its_guard",
+        lock: HONEST_WITH_BUDGET,
+        objects: "m",
+        script: "A spend-budget; A acquire m
+                 B acquire m
+                 A release m",
+        verdict: Verdict::Completed,
+        says: &["A acquire m waits; A acquired", "A release m released; B acquired"],
+    },
+    Case {
+        name: "effect_of_a_line_stands_under_its_last_step",
+        lock: HONEST,
+        objects: "m",
+        script: "A acquire m
+                 B acquire m
+                 C acquire m
+                 A release m; cancel B",
+        verdict: Verdict::Completed,
+        says: &["A release m released; woke B", "cancel B cancelled; C acquired"],
+    },
+    Case {
+        name: "effect_of_a_line_stands_under_a_step_that_was_not_run",
+        lock: HONEST,
+        objects: "m",
+        script: "A acquire m
+                 C acquire m
+                 A return; A release m; A acquire m",
+        verdict: Verdict::Completed,
+        says: &[
+            "A return returned; A released m",
+            "A release m not run: it is gone",
+            "A acquire m not run: it is gone; C acquired",
+        ],
+    },
+    Case {
         name: "task_that_keeps_an_offered_future_and_waits_is_in_a_futurelock",
         lock: HONEST,
         objects: "m",
@@ -881,7 +949,7 @@ const INNOCENT: &[(&str, &str, &str)] = &[
 pub(crate) fn trials() -> Vec<Trial> {
     let cases = CASES.iter().map(|case| Trial::test(case.name, move || check(case)));
     let innocent = INNOCENT.iter().flat_map(|&(name, objects, script)| {
-        [HONEST, HONEST_BARGING].map(|lock| {
+        [HONEST, HONEST_BARGING, HONEST_WITH_BUDGET].map(|lock| {
             let name = format!("{}_is_not_convicted_for_{name}", lock.replace('-', "_"));
             Trial::test(name, move || check_innocent(lock, objects, script))
         })
@@ -906,10 +974,10 @@ fn check(case: &Case) -> Result<(), Failed> {
         return Err(format!("it does not say `{missing}`:\n{}", outcome.text()).into());
     }
     // The script alone convicts nobody.
-    for honest in [HONEST, HONEST_BARGING].into_iter().filter(|_| case.lock != HONEST) {
+    for honest in [HONEST, HONEST_BARGING, HONEST_WITH_BUDGET].into_iter().filter(|honest| *honest != case.lock) {
         let outcome = run(honest, &program, isolate).map_err(|error| error.to_string())?;
         let is_accused = is_conviction(outcome.verdict);
-        let is_disordered = honest == HONEST && outcome.lines.iter().any(|line| line.starts_with("order"));
+        let is_disordered = honest != HONEST_BARGING && outcome.lines.iter().any(|line| line.starts_with("order"));
         if is_accused || is_disordered {
             return Err(format!("{honest} is accused:\n{}", outcome.text()).into());
         }

@@ -1,7 +1,9 @@
 //! A runtime of one thread, small enough to be read: the harness knows no runtime, and its own tests need one.
 //!
-//! It polls its tasks in the order of their wakes, inside `block_on` and nowhere else.
+//! It polls its tasks in the order of their wakes, inside `block_on` and nowhere else. Like tokio it has a budget for each
+//! poll, and wakes whoever asked when it was spent after the poll.
 
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -38,6 +40,18 @@ struct End {
     joiner: Option<Waker>,
 }
 
+thread_local! {
+    /// Whether the budget of this poll is spent.
+    static SPENT: Cell<bool> = const { Cell::new(false) };
+    /// Whom to wake after this poll.
+    static DEFERRED: RefCell<Vec<Waker>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Returns whether the budget of this poll is spent. A lock that heeds it answers pending; the wake is certain to come.
+pub(crate) fn is_budget_spent() -> bool {
+    SPENT.get()
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -67,11 +81,15 @@ impl Job {
             return;
         };
         let waker = Waker::from(Arc::clone(self));
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker)))) {
+        SPENT.set(false);
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+        SPENT.set(false);
+        match polled {
             Ok(Poll::Pending) => *lock(&self.future) = Some(future),
             Ok(Poll::Ready(())) => self.end(future, Ending::Returned),
             Err(payload) => self.end(future, Ending::Panicked(panic_message(&*payload))),
         }
+        DEFERRED.take().into_iter().for_each(Waker::wake);
     }
 
     fn end(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>, ending: Ending) {
@@ -152,5 +170,16 @@ impl Runtime for Executor {
 
     fn detach(&self, handle: Arc<Job>) {
         drop(handle);
+    }
+
+    fn spend_budget(&self, _cx: &mut Context<'_>) {
+        SPENT.set(true);
+    }
+
+    fn promises_wake(&self, cx: &mut Context<'_>) -> bool {
+        if is_budget_spent() {
+            DEFERRED.with_borrow_mut(|deferred| deferred.push(cx.waker().clone()));
+        }
+        is_budget_spent()
     }
 }

@@ -9,7 +9,7 @@ use keyalike_harness::suite::{find_scenarios, read_program};
 use keyalike_harness::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
-use crate::locks::{HONEST, HONEST_BARGING};
+use crate::locks::{HONEST, HONEST_BARGING, HONEST_WITH_BUDGET};
 use crate::run::{is_conviction, run};
 
 /// Returns one trial per theme of the suite and honest lock.
@@ -30,7 +30,9 @@ pub(crate) fn trials() -> Vec<Trial> {
             None => themes.push((theme, vec![program])),
         }
     }
-    let pairs = themes.into_iter().flat_map(|theme| [(HONEST, theme.clone()), (HONEST_BARGING, theme)]);
+    let pairs = themes
+        .into_iter()
+        .flat_map(|theme| [HONEST, HONEST_BARGING, HONEST_WITH_BUDGET].map(|lock| (lock, theme.clone())));
     pairs
         .map(|(lock, (theme, programs))| {
             Trial::test(

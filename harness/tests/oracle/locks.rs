@@ -11,8 +11,7 @@ use keyalike_harness::primitive::Primitive;
 use keyalike_harness::primitive::mutex::{self, AsyncMutex};
 
 pub(crate) use broken::ALL as BROKEN;
-pub(crate) use queued::{Barging, HandsOver};
-use queued::{Mutex, Ways};
+use queued::{Barging, HandsOver, HeedsBudget, Mutex, Ways};
 
 use crate::executor::Executor;
 
@@ -21,12 +20,19 @@ pub(crate) const HONEST: &str = "honest";
 /// The id of the lock that a newcomer may take before a woken waiter has run.
 pub(crate) const HONEST_BARGING: &str = "honest-barging";
 
+/// The id of the lock that says pending on an empty budget.
+pub(crate) const HONEST_WITH_BUDGET: &str = "honest-with-budget";
+
 /// A name by which a worker finds a lock, and how to make the backend.
 pub(crate) type Row = (&'static str, fn(&'static str) -> Arc<dyn Backend>);
 
 /// Returns the backend of a lock, on an executor of its own.
 pub(crate) fn backend(id: &str) -> Option<Arc<dyn Backend>> {
-    const HONEST_ONES: [Row; 2] = [(HONEST, on_executor::<HandsOver>), (HONEST_BARGING, on_executor::<Barging>)];
+    const HONEST_ONES: [Row; 3] = [
+        (HONEST, on_executor::<HandsOver>),
+        (HONEST_BARGING, on_executor::<Barging>),
+        (HONEST_WITH_BUDGET, on_executor::<HeedsBudget>),
+    ];
     HONEST_ONES.iter().chain(BROKEN).find(|(known, _)| *known == id).map(|(known, make)| make(known))
 }
 

@@ -16,9 +16,11 @@ use libtest_mimic::{Failed, Trial};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
-use crate::locks::{self, HONEST, HONEST_BARGING};
+use crate::locks::{self, BROKEN, HONEST, HONEST_BARGING, HONEST_WITH_BUDGET};
+use crate::run::is_conviction;
 
 /// How many scripts each property is tried on.
 const SCRIPTS: u32 = 4_000;
@@ -30,12 +32,45 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("gives_one_transcript_to_one_script", says_it_twice),
         ("brings_every_script_to_its_end", comes_to_an_end),
     ];
-    let pairs = properties.into_iter().flat_map(|property| [(HONEST, property), (HONEST_BARGING, property)]);
-    pairs
-        .map(|(lock, (name, property))| {
-            Trial::test(format!("{}_{name}", lock.replace('-', "_")), move || check(lock, property))
-        })
-        .collect()
+    let pairs = properties
+        .into_iter()
+        .flat_map(|property| [HONEST, HONEST_BARGING, HONEST_WITH_BUDGET].map(|lock| (lock, property)));
+    let honest = pairs.map(|(lock, (name, property))| {
+        Trial::test(format!("{}_{name}", lock.replace('-', "_")), move || check(lock, property))
+    });
+    let broken = BROKEN.iter().map(|&(lock, _)| lock).filter(|lock| !OUT_OF_REACH.contains(lock));
+    let broken = broken.map(|lock| {
+        Trial::test(format!("{}_is_found_out_by_chance", lock.replace('-', "_")), move || check_found_out(lock))
+    });
+    honest.chain(broken).collect()
+}
+
+/// Locks that random scripts do not convict: they hang or kill the process, need a thread, an acting waker or a rare
+/// sequence of steps, or are not broken.
+const OUT_OF_REACH: [&str; 9] = [
+    "aborts-process",
+    "keeps-first-waker",
+    "leaves-threads-asleep",
+    "lifo",
+    "refuses-reentry",
+    "spinning",
+    "starves-one",
+    "wakes-from-own-thread",
+    "wakes-under-internal-lock",
+];
+
+/// Checks that some random script convicts a broken lock: the oracle needs no script that was made for the fault.
+fn check_found_out(lock: &'static str) -> Result<(), Failed> {
+    let backend = locks::backend(lock).ok_or("there is no such lock")?;
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..SCRIPTS {
+        let scenario = script().new_tree(&mut runner).map_err(|reason| reason.to_string())?.current();
+        let program = Arc::new(Program::new(Arc::new(scenario)).expect("every object of a script is declared"));
+        if is_conviction(Outcome::of(transcript(&*backend, &program, Seat::BlockOn)?).verdict) {
+            return Ok(());
+        }
+    }
+    Err(format!("{SCRIPTS} scripts say nothing against {lock}").into())
 }
 
 type Property = fn(&dyn Backend, &Arc<Program>) -> Result<(), String>;
@@ -131,6 +166,7 @@ fn action() -> impl Strategy<Value = Action> {
         2 => future().prop_map(|future| Action::AwaitRef { future }),
         2 => future().prop_map(|future| Action::Drop { future }),
         1 => Just(Action::Yield),
+        1 => Just(Action::SpendBudget),
         1 => Just(Action::Return),
         1 => Just(Action::Panic),
         1 => Just(Action::Enter { scope: valid("f") }),

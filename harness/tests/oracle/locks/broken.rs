@@ -26,6 +26,7 @@ pub(crate) const ALL: &[Row] = &[
     ("lost-wake-on-cancel", on_executor::<LostWakeOnCancel>),
     ("panics-on-cancel", on_executor::<PanicsOnCancel>),
     ("panics-on-drop", on_executor::<PanicsOnDrop>),
+    ("panics-on-grant", on_executor::<PanicsOnGrant>),
     ("panics-on-release", on_executor::<PanicsOnRelease>),
     ("reentrant-grant", on_executor::<ReentrantGrant>),
     ("refuses-free-acquire", on_executor::<RefusesFreeAcquire>),
@@ -292,6 +293,16 @@ impl Ways for PanicsOnRelease {
         let after = state.pass_on::<Self>();
         assert!(state.holder.is_some(), "the queue is empty");
         after
+    }
+}
+
+/// Panics when a waiter comes back for the mutex.
+struct PanicsOnGrant;
+
+impl Ways for PanicsOnGrant {
+    fn takes(state: &State, own: Ticket) -> bool {
+        assert!(state.holder != Some(own), "the mutex is taken");
+        false
     }
 }
 

@@ -10,6 +10,8 @@ use std::thread::{self, Thread};
 use keyalike_harness::object::Message;
 use keyalike_harness::primitive::mutex::{AsyncMutex, MutexCapabilities, Query};
 
+use crate::executor::is_budget_spent;
+
 /// How a mutex decides. What is not overridden is right.
 pub(crate) trait Ways: Send + Sync + Sized + 'static {
     /// Whether a release gives the mutex to a waiter at once. If not, a newcomer may take it before the waiter has run.
@@ -20,6 +22,8 @@ pub(crate) trait Ways: Send + Sync + Sized + 'static {
     const SPINS: bool = false;
     /// Whether it keeps a waker of its holder, to know him again.
     const KNOWS_ITS_HOLDER: bool = false;
+    /// Whether an acquire without budget says pending, though it may have taken the mutex: the runtime polls it again.
+    const HEEDS_BUDGET: bool = false;
     /// Whether an acquire that waits wakes its own task.
     const WAKES_ITSELF: bool = false;
 
@@ -88,6 +92,13 @@ pub(crate) struct Barging;
 
 impl Ways for Barging {
     const HANDS_OVER: bool = false;
+}
+
+/// The way of an honest mutex that heeds the budget of its runtime, as tokio's does.
+pub(crate) struct HeedsBudget;
+
+impl Ways for HeedsBudget {
+    const HEEDS_BUDGET: bool = true;
 }
 
 /// The number of an operation, in the order in which they asked.
@@ -244,6 +255,12 @@ impl<'a, W: Ways> Acquire<'a, W> {
             Some(own) => own,
             None => match W::refuses(&state, &waker) {
                 Some(error) => return (Poll::Ready(Err(Message::text(error))), None),
+                None if W::HEEDS_BUDGET && is_budget_spent() && W::admits(&state, Some(&waker)) => {
+                    let own = state.ticket();
+                    state.holder = Some(own);
+                    self.ticket = Some(own);
+                    return (Poll::Pending, Some(Sleeper::Task(waker)));
+                }
                 None if W::admits(&state, Some(&waker)) => {
                     state.holder = Some(state.ticket());
                     state.holder_waker = W::KNOWS_ITS_HOLDER.then(|| waker.clone());
