@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harness::backend::Backend;
 use harness::driver::program::Program;
-use harness::isolation::{WorkerCommand, Workshop};
+use harness::isolation::Workshop;
 use harness::report::{CellReport, give_letters};
 use harness::runner::{Options, run_all};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -24,7 +24,7 @@ pub(crate) fn run(
     isolate: bool,
 ) -> Result<Vec<CellReport>, Failure> {
     let programs: Vec<Arc<Program>> = programs.values().cloned().collect();
-    let workers = Arc::new(Workshop::new(WorkerCommand::own().map_err(Failure::OwnPath)?));
+    let workers = Arc::new(Workshop::new(None));
     let bar = progress_bar(programs.len() * backends.len());
     let options = Options { runs, workers, isolate };
     let cells = run_all(&programs, backends, &options, &|done| bar.set_position(done as u64));

@@ -3,10 +3,12 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::program::Program;
 use crate::driver::{DriveError, Listener, Seat, drive};
+use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
 use crate::primitive::Primitive;
 use crate::runtime::Runtime;
@@ -21,12 +23,12 @@ pub trait LockLibrary: 'static {
     fn capabilities() -> Vec<&'static str>;
 }
 
-/// The name and version of a crate that a backend is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The name and version of a package that a backend is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subject {
-    /// The crate.
+    /// The package.
     pub name: String,
-    /// Its version, as the lock file has it.
+    /// Its version: the one that was built or is installed, not the one that was asked for.
     pub version: String,
 }
 
@@ -49,6 +51,16 @@ pub struct Description {
 pub trait Backend: Send + Sync {
     /// Returns what it is.
     fn description(&self) -> &Description;
+
+    /// Returns where the conductor can sit, at least one.
+    fn seats(&self) -> &[Seat] {
+        &[Seat::Spawned, Seat::BlockOn]
+    }
+
+    /// Returns the worker that it runs in, if it can run nowhere else.
+    fn worker(&self) -> Option<&WorkerCommand> {
+        None
+    }
 
     /// Runs `program` `runs` times with the conductor in `seat`, and gives each transcript to `receive`.
     ///
@@ -99,5 +111,64 @@ impl<R: Runtime, L: LockLibrary> Backend for Pair<R, L> {
         receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), DriveError> {
         drive(&self.runtime, L::make, program, seat, runs, listener, receive)
+    }
+}
+
+/// A backend that runs in a worker and nowhere else: in another language, or of another release.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    command: WorkerCommand,
+    description: Description,
+    seats: Vec<Seat>,
+}
+
+impl Remote {
+    /// Starts a worker in `workshop`, and returns the backend that it says it is.
+    ///
+    /// # Errors
+    ///
+    /// [`IsolationError`], if it does not start or says no hello.
+    pub fn greet(workshop: &Workshop, command: WorkerCommand) -> Result<Self, IsolationError> {
+        let hello = workshop.greet(&command)?;
+        let description = Description {
+            id: hello.backend,
+            runtime: hello.runtime,
+            locks: hello.locks,
+            capabilities: hello.capabilities,
+            native: false,
+        };
+        Ok(Self { command, description, seats: hello.seats })
+    }
+
+    /// Returns the same backend under the id by which the user asked for it.
+    #[must_use]
+    pub fn called(mut self, id: &str) -> Self {
+        id.clone_into(&mut self.description.id);
+        self
+    }
+}
+
+impl Backend for Remote {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    fn worker(&self) -> Option<&WorkerCommand> {
+        Some(&self.command)
+    }
+
+    fn drive(
+        &self,
+        program: &Arc<Program>,
+        _seat: Seat,
+        _runs: usize,
+        _listener: Option<Listener>,
+        _receive: &mut dyn FnMut(Transcript),
+    ) -> Result<(), DriveError> {
+        Err(DriveError::OnlyInWorker { scenario: program.scenario.name.to_string() })
     }
 }

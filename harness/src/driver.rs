@@ -12,6 +12,9 @@ mod thread;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::object::Object;
 use crate::primitive::Primitive;
 use crate::runtime::Runtime;
@@ -25,7 +28,8 @@ pub const POLLS_MAX: u32 = 10_000;
 pub const ATTEMPTS_MAX: u32 = 10_000;
 
 /// Where the conductor runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Seat {
     /// As a task of the runtime.
     Spawned,
@@ -77,6 +81,12 @@ pub enum DriveError {
         scenario: String,
         /// The first step of the line that may let the thread run.
         step: String,
+    },
+    /// It runs in a worker and nowhere else.
+    #[error("{scenario}: this backend runs in a worker; give it to the runner")]
+    OnlyInWorker {
+        /// The scenario.
+        scenario: String,
     },
     /// The operating system does not tell whether a thread sleeps.
     #[error("{scenario}: a blocking acquire needs /proc to see whether its thread sleeps; run it on Linux")]

@@ -1,25 +1,34 @@
-//! The parent's side of isolation: runs a scenario in a child process, and turns a hang or a crash into the outcome of
-//! that run alone.
+//! Runs scenarios in worker processes, and turns a hang or a crash of one into the outcome of that run alone.
+//!
+//! A worker may be any program that speaks the [`protocol`](crate::protocol). Whatever it does, it makes an outcome or an
+//! error of one cell, and the next cell gets a worker that works.
+
+mod channel;
+mod worker_process;
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::driver::Seat;
-use crate::driver::program::{ConductorDeed, Deed, Program, TaskDeed};
-use crate::transcript::{At, Event, Fault, Record, Role, Transcript};
-use crate::watchdog::{LOOK_MS, Watchdog};
-use crate::worker::{Answer, Job};
+use crate::driver::program::Program;
+use crate::protocol::{Hello, Job, Order, Script};
+use crate::transcript::Transcript;
+use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};
+use worker_process::WorkerProcess;
 
-/// How to start a worker: the same program with other arguments.
-#[derive(Clone, Debug)]
+/// How to start a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WorkerCommand {
     /// The program.
     pub program: PathBuf,
-    /// Its arguments, up to the id of the backend, which follows them.
+    /// Its arguments.
     pub arguments: Vec<String>,
+    /// Whether it is a worker of this harness, which sleeps only when it is blocked for good.
+    pub is_own: bool,
 }
 
 impl WorkerCommand {
@@ -28,64 +37,127 @@ impl WorkerCommand {
     /// # Errors
     ///
     /// If the running program's own path is not known.
-    pub fn own() -> std::io::Result<Self> {
-        Ok(Self { program: std::env::current_exe()?, arguments: vec!["serve".into(), "--backend".into()] })
+    pub fn own(id: &str) -> std::io::Result<Self> {
+        let arguments = vec!["serve".into(), "--backend".into(), id.into()];
+        Ok(Self { program: std::env::current_exe()?, arguments, is_own: true })
+    }
+
+    /// Returns the command of a worker that somebody else wrote.
+    pub fn foreign(program: impl Into<PathBuf>, arguments: impl IntoIterator<Item = String>) -> Self {
+        Self { program: program.into(), arguments: arguments.into_iter().collect(), is_own: false }
+    }
+
+    /// Returns the command as a person would type it.
+    pub fn text(&self) -> String {
+        let words = std::iter::once(self.program.display().to_string()).chain(self.arguments.iter().cloned());
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments);
+        command
     }
 }
 
 /// A run in a worker that has no outcome.
 #[derive(Debug, thiserror::Error)]
 pub enum IsolationError {
+    /// The path of the running program is not known, so it cannot be its own worker.
+    #[error("the running program's own path is not known: {0}; start it by its full path")]
+    OwnPath(std::io::Error),
     /// The worker did not start.
-    #[error("{scenario}: the worker `{program}` does not start: {source}; build it again with `cargo build`")]
+    #[error("the worker `{command}` does not start: {source}; check that the program exists and may be run")]
     Start {
-        /// The scenario.
-        scenario: String,
-        /// The program.
-        program: String,
+        /// The command.
+        command: String,
         /// Why.
         source: std::io::Error,
     },
+    /// The worker ended or said nothing before its hello.
+    #[error("the worker `{command}` gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says", say_stderr(.stderr))]
+    NoHello {
+        /// The command.
+        command: String,
+        /// What it did instead.
+        how: String,
+        /// The tail of its stderr.
+        stderr: String,
+    },
+    /// The worker speaks another version of the protocol.
+    #[error("the worker `{command}` speaks version {theirs} of the protocol, and this is version {ours}; update the older of the two")]
+    Version {
+        /// The command.
+        command: String,
+        /// Its version.
+        theirs: u32,
+        /// Ours.
+        ours: u32,
+    },
     /// The worker says that there is no outcome.
-    #[error("{0}")]
-    Worker(String),
-    /// The worker wrote something that is no answer.
-    #[error(
-        "{scenario}: the worker wrote `{line}`, which is no answer: {source}; it must write nothing else to stdout"
-    )]
-    Answer {
+    #[error("{scenario}: the worker says: {message}")]
+    Worker {
         /// The scenario.
         scenario: String,
-        /// What it wrote, up to 80 characters.
-        line: String,
-        /// What is wrong with it.
-        source: serde_json::Error,
+        /// What it says.
+        message: String,
+    },
+    /// The worker broke the protocol.
+    #[error("{scenario}: the worker `{command}` broke the protocol: {how}; `keyalike run --worker '{command}' --certify` tells what it must do{}", say_stderr(.stderr))]
+    Breach {
+        /// The scenario.
+        scenario: String,
+        /// The command.
+        command: String,
+        /// What it said or did.
+        how: String,
+        /// The tail of its stderr.
+        stderr: String,
     },
 }
 
+fn say_stderr(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; its stderr ends with: {}", stderr.trim_end()) }
+}
+
 /// The workers of one run of the program, kept from one scenario to the next. Dropping it ends them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Workshop {
-    command: WorkerCommand,
-    /// Workers that wait for a job, by the id of their backend.
-    idle: Mutex<HashMap<String, Vec<Worker>>>,
+    /// How long a worker may take, where it is set.
+    limit: Option<Duration>,
+    /// Workers that wait for a job.
+    idle: Mutex<HashMap<WorkerCommand, Vec<WorkerProcess>>>,
+    jobs: AtomicU64,
 }
 
 impl Workshop {
-    /// Returns a workshop whose workers are started by `command`.
-    pub fn new(command: WorkerCommand) -> Self {
-        Self { command, idle: Mutex::default() }
+    /// Returns a workshop. `limit` sets how long a foreign worker may be silent and how much processor time one of this
+    /// harness may use in silence, instead of [`SILENCE_LIMIT`] and [`SPIN_LIMIT`].
+    pub fn new(limit: Option<Duration>) -> Self {
+        Self { limit, ..Self::default() }
     }
 
-    /// Runs `program` `runs` times in a worker of the backend `id`, and gives each transcript to `receive`. A worker that
-    /// hangs or crashes is replaced for the next run.
+    /// Starts a worker, unless one waits already, and returns what it says of itself.
+    ///
+    /// # Errors
+    ///
+    /// [`IsolationError`], if it does not start or says no hello.
+    pub fn greet(&self, command: &WorkerCommand) -> Result<Hello, IsolationError> {
+        let worker = self.take(command)?;
+        let hello = worker.hello.clone();
+        self.give_back(command, worker);
+        Ok(hello)
+    }
+
+    /// Runs `program` `runs` times in a worker, and gives each transcript to `receive`. A worker that hangs or crashes is
+    /// replaced for the next run.
     ///
     /// # Errors
     ///
     /// [`IsolationError`], for the first run that has no outcome.
     pub fn drive(
         &self,
-        id: &str,
+        command: &WorkerCommand,
         program: &Arc<Program>,
         seat: Seat,
         runs: usize,
@@ -93,201 +165,61 @@ impl Workshop {
     ) -> Result<(), IsolationError> {
         let mut done = 0;
         while done < runs {
-            let mut worker = match self.idle().get_mut(id).and_then(Vec::pop) {
-                Some(worker) => worker,
-                None => Worker::start(&self.command, id, program)?,
-            };
-            worker.send(program, seat, runs - done);
+            let mut worker = self.take(command)?;
+            let job = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
+            let order = Order::Job(Job {
+                job,
+                name: program.scenario.name.to_string(),
+                text: program.scenario.to_string(),
+                script: Script::of(program),
+                seat,
+                runs: runs - done,
+            });
+            worker.tell(&order);
             let mut lives = true;
-            while lives && done < runs {
+            let asked = runs - done;
+            for run in 0..asked {
                 let record;
-                (record, lives) = worker.next_record(program)?;
+                (record, lives) = worker.next_record(program, job, run)?;
+                let lacks = record.events.iter().any(|event| event.what == crate::transcript::What::Unsupported);
                 receive(Transcript { program: Arc::clone(program), record });
                 done += 1;
+                if lacks {
+                    done = runs;
+                }
+                if !lives || lacks {
+                    break;
+                }
             }
             if lives {
-                self.idle().entry(id.to_owned()).or_default().push(worker);
+                self.give_back(command, worker);
             }
         }
         Ok(())
     }
 
-    fn idle(&self) -> MutexGuard<'_, HashMap<String, Vec<Worker>>> {
+    /// Takes a worker that waits and still lives and has said nothing since, or starts one.
+    fn take(&self, command: &WorkerCommand) -> Result<WorkerProcess, IsolationError> {
+        while let Some(mut worker) = self.idle().get_mut(command).and_then(Vec::pop) {
+            if worker.is_fit() {
+                return Ok(worker);
+            }
+        }
+        WorkerProcess::start(command, self.patience(command))
+    }
+
+    fn give_back(&self, command: &WorkerCommand, worker: WorkerProcess) {
+        self.idle().entry(command.clone()).or_default().push(worker);
+    }
+
+    fn patience(&self, command: &WorkerCommand) -> Patience {
+        match command.is_own {
+            true => Patience::Kernel(self.limit.unwrap_or(SPIN_LIMIT)),
+            false => Patience::Clock(self.limit.unwrap_or(SILENCE_LIMIT)),
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, HashMap<WorkerCommand, Vec<WorkerProcess>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A running child process. Dropping it ends it.
-#[derive(Debug)]
-struct Worker {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    answers: Lines,
-    watchdog: Watchdog,
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        // It may have ended by itself: then there is nothing to kill, and only its status is left to collect.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Worker {
-    fn start(command: &WorkerCommand, id: &str, program: &Program) -> Result<Self, IsolationError> {
-        let failed = |source| IsolationError::Start {
-            scenario: program.scenario.name.to_string(),
-            program: command.program.display().to_string(),
-            source,
-        };
-        let mut child = Command::new(&command.program)
-            .args(&command.arguments)
-            .arg(id)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let stdout = child.stdout.take().expect("stdout is a pipe");
-        let watchdog = Watchdog::new(child.id());
-        Ok(Self { stdin: child.stdin.take(), child, answers: Lines { stdout, unread: Vec::new() }, watchdog })
-    }
-
-    /// Sends the job. A worker that is gone already shows in its answers.
-    fn send(&mut self, program: &Program, seat: Seat, runs: usize) {
-        let job = Job { scenario: (*program.scenario).clone(), block_on: seat == Seat::BlockOn, runs };
-        let mut line = serde_json::to_vec(&job).expect("a scenario has only keys that JSON can write");
-        line.push(b'\n');
-        if let Some(stdin) = &mut self.stdin {
-            let _ = stdin.write_all(&line).and_then(|()| stdin.flush());
-        }
-    }
-
-    /// Waits for the next record. Returns it and whether the worker can go on.
-    fn next_record(&mut self, program: &Program) -> Result<(Record, bool), IsolationError> {
-        let mut events: Vec<Event> = Vec::new();
-        let mut at = None;
-        // A scripted pause sleeps as a hung thread does, and always ends.
-        let mut pauses = false;
-        loop {
-            match self.answers.next(LOOK_MS) {
-                Said::Line(line) => {
-                    self.watchdog.heard();
-                    match parse(program, &line)? {
-                        Answer::Begun(begun) => {
-                            at = Some(begun);
-                            pauses = is_pause(program, begun);
-                        }
-                        Answer::Event(event) => {
-                            pauses &= event.role != Role::Result;
-                            events.push(event);
-                        }
-                        Answer::Record(record) => return Ok((*record, true)),
-                        Answer::Error(text) => return Err(IsolationError::Worker(text)),
-                    }
-                }
-                Said::NoMore => {
-                    let how = self.child.wait().map_or_else(|error| error.to_string(), say_status);
-                    let fault = Fault::Crashed { at, how };
-                    return Ok((Record { events, fault: Some(fault), ..Record::default() }, false));
-                }
-                Said::Nothing if pauses => {}
-                Said::Nothing => {
-                    if let Some(how) = self.watchdog.look() {
-                        let fault = Fault::Hung { at, how };
-                        return Ok((Record { events, fault: Some(fault), ..Record::default() }, false));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What a worker writes, line by line.
-///
-/// It is read on the thread that asks, so that nothing the worker has said can lie unread when the watchdog looks.
-#[derive(Debug)]
-struct Lines {
-    stdout: ChildStdout,
-    unread: Vec<u8>,
-}
-
-enum Said {
-    Line(String),
-    /// Nothing within the moment that was waited.
-    Nothing,
-    /// It has closed its end.
-    NoMore,
-}
-
-impl Lines {
-    /// Returns the next line, waiting for `moment_ms` milliseconds at most where the system can.
-    fn next(&mut self, moment_ms: u16) -> Said {
-        loop {
-            if let Some(end) = self.unread.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.unread.drain(..=end).collect();
-                return Said::Line(String::from_utf8_lossy(&line[..end]).into_owned());
-            }
-            match is_readable(&self.stdout, moment_ms) {
-                Ok(true) => {}
-                Ok(false) => return Said::Nothing,
-                Err(_) => return Said::NoMore,
-            }
-            let mut chunk = [0; 16 * 1024];
-            match self.stdout.read(&mut chunk) {
-                Ok(0) => return Said::NoMore,
-                Ok(count) => self.unread.extend_from_slice(&chunk[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Said::NoMore,
-            }
-        }
-    }
-}
-
-/// Waits until `stdout` can be read without blocking, or for `moment_ms` milliseconds.
-#[cfg(unix)]
-fn is_readable(stdout: &ChildStdout, moment_ms: u16) -> io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let moment = Timespec { tv_sec: 0, tv_nsec: i64::from(moment_ms) * 1_000_000 };
-    match poll(&mut [PollFd::new(stdout, PollFlags::IN)], Some(&moment)) {
-        Ok(count) => Ok(count > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Elsewhere nobody could tell a hang from a pause, so reading may as well wait.
-#[cfg(not(unix))]
-fn is_readable(_stdout: &ChildStdout, _moment_ms: u16) -> io::Result<bool> {
-    Ok(true)
-}
-
-/// Returns whether a step does nothing but pass the time.
-fn is_pause(program: &Program, at: At) -> bool {
-    let At::Step(step) = at else { return false };
-    matches!(program.steps[step].what, Deed::Task(TaskDeed::Hold { .. }) | Deed::Conductor(ConductorDeed::Hold(_)))
-}
-
-fn parse(program: &Program, line: &str) -> Result<Answer, IsolationError> {
-    serde_json::from_str(line).map_err(|source| IsolationError::Answer {
-        scenario: program.scenario.name.to_string(),
-        line: line.chars().take(80).collect(),
-        source,
-    })
-}
-
-#[cfg(unix)]
-fn say_status(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(signal) => format!("signal {signal}"),
-        None => format!("exit code {}", status.code().unwrap_or(-1)),
-    }
-}
-
-#[cfg(not(unix))]
-fn say_status(status: ExitStatus) -> String {
-    format!("exit code {}", status.code().unwrap_or(-1))
 }

@@ -16,6 +16,7 @@ pub mod object;
 pub mod oracle;
 pub mod outcome;
 pub mod primitive;
+pub mod protocol;
 pub mod quiescence;
 pub mod report;
 pub mod review;

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::primitive::Request;
@@ -47,7 +48,7 @@ pub enum Reply {
 }
 
 /// The text of an error or a panic, verbatim but for the numbers of tasks.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// What `{}` prints, if the value can be displayed.
     pub display: Option<String>,

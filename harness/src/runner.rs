@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::backend::Backend;
 use crate::driver::program::Program;
 use crate::driver::{DriveError, Seat};
-use crate::isolation::{IsolationError, Workshop};
+use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::outcome::Outcome;
 use crate::transcript::{Record, Transcript};
 
@@ -66,7 +66,18 @@ pub struct Variant {
 /// [`CellError`], if a run has no outcome or two runs differ.
 pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
     let mut variants: Vec<(Transcript, usize, &'static str)> = Vec::new();
-    for (seat, seat_name) in [(Seat::Spawned, "spawned"), (Seat::BlockOn, "block_on")] {
+    let worker = match backend.worker() {
+        Some(worker) => Some(worker.clone()),
+        None if options.isolate || program.scenario.needs_isolation() => {
+            Some(WorkerCommand::own(backend.id()).map_err(IsolationError::OwnPath)?)
+        }
+        None => None,
+    };
+    for &seat in backend.seats() {
+        let seat_name = match seat {
+            Seat::Spawned => "spawned",
+            Seat::BlockOn => "block_on",
+        };
         let mut receive = |transcript: Transcript| match variants
             .iter_mut()
             .find(|(known, ..)| is_same(&known.record, &transcript.record))
@@ -74,10 +85,9 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
             Some((_, count, _)) => *count += 1,
             None => variants.push((transcript, 1, seat_name)),
         };
-        if options.isolate || program.scenario.needs_isolation() {
-            options.workers.drive(backend.id(), program, seat, options.runs, &mut receive)?;
-        } else {
-            backend.drive(program, seat, options.runs, None, &mut receive)?;
+        match &worker {
+            Some(worker) => options.workers.drive(worker, program, seat, options.runs, &mut receive)?,
+            None => backend.drive(program, seat, options.runs, None, &mut receive)?,
         }
     }
     let judged = variants.into_iter().map(|(transcript, count, seat)| (Outcome::of(transcript), count, seat));
@@ -117,10 +127,12 @@ pub fn run_all(
         cells.lock().unwrap_or_else(PoisonError::into_inner).insert((row, column), cell);
         progress(done.fetch_add(1, Ordering::Relaxed) + 1);
     };
-    let needs_worker = |row: usize| options.isolate || programs[row].scenario.needs_isolation();
+    let needs_worker = |row: usize, column: usize| {
+        options.isolate || backends[column].worker().is_some() || programs[row].scenario.needs_isolation()
+    };
     let isolated: Vec<(usize, usize)> = (0..programs.len())
-        .filter(|&row| needs_worker(row))
         .flat_map(|row| (0..backends.len()).map(move |column| (row, column)))
+        .filter(|&(row, column)| needs_worker(row, column))
         .collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -128,7 +140,7 @@ pub fn run_all(
             let run = &run;
             scope.spawn(move || {
                 for column in columns {
-                    (0..programs.len()).filter(|&row| !needs_worker(row)).for_each(|row| run(row, column));
+                    (0..programs.len()).filter(|&row| !needs_worker(row, column)).for_each(|row| run(row, column));
                 }
             });
         }

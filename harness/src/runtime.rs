@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::object::Message;
@@ -46,7 +47,7 @@ pub trait Runtime: Send + Sync + 'static {
 }
 
 /// How a task ended, as its runtime reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ending {
     /// Its future returned.

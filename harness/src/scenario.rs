@@ -9,6 +9,7 @@ pub mod parse;
 pub mod print;
 pub mod vocabulary;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::primitive::{Primitive, Request};
@@ -225,7 +226,7 @@ pub struct Operation {
 }
 
 /// Where an operation runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// In the task, as a future.
@@ -247,7 +248,7 @@ pub enum Parcel {
 }
 
 /// A use of a task's waker by the lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WakerEvent {
     /// `on wake`: the lock wakes the task.

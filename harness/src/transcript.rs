@@ -8,6 +8,7 @@ pub mod replay;
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
@@ -26,7 +27,7 @@ pub struct Transcript {
 
 /// The part of a transcript that is seen: everything but the program. Two runs of one program are equal if their
 /// records are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     /// The events, in the order in which they happened.
     pub events: Vec<Event>,
@@ -39,7 +40,7 @@ pub struct Record {
 }
 
 /// What a try by the conductor found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trial {
     /// It could be taken, and was given back.
@@ -53,7 +54,7 @@ pub enum Trial {
 }
 
 /// Why a script did not come to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// Tasks were polled more often in one step than the named maximum.
@@ -67,7 +68,7 @@ pub enum Fault {
     Hung {
         /// What was begun last.
         at: Option<At>,
-        /// What the watchdog saw: `blocked` or `spinning`.
+        /// What the watchdog saw.
         how: Hang,
     },
     /// The process ended by itself.
@@ -76,6 +77,9 @@ pub enum Fault {
         at: Option<At>,
         /// How it ended: the signal or the exit code.
         how: String,
+        /// The tail of what it wrote to stderr. No part of the text, for it varies.
+        #[serde(default)]
+        stderr: String,
     },
 }
 
@@ -95,17 +99,19 @@ impl Fault {
 }
 
 /// What a hung thread does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hang {
     /// Every thread of the process sleeps, and nothing will wake one.
     Blocked,
     /// A thread works and works.
     Spinning,
+    /// It said nothing for longer than the watchdog allows.
+    Silent,
 }
 
 /// When an event happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum At {
     /// In or because of a step of the script.
@@ -117,7 +123,7 @@ pub enum At {
 }
 
 /// One thing that happened.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// When.
     pub at: At,
@@ -130,7 +136,7 @@ pub struct Event {
 }
 
 /// Whether an event answers its step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// It is what came of the step itself.
@@ -142,7 +148,7 @@ pub enum Role {
 }
 
 /// What can happen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "fields are the object, the kept future if it is one, and texts")]
 pub enum What {
@@ -162,6 +168,8 @@ pub enum What {
     Unsupported,
     /// A guard was dropped.
     Released { object: ObjectIndex },
+    /// The lock did not take back what its task gave back: an error instead of a release. The task holds on.
+    NotReleased { object: ObjectIndex, message: Message },
     /// A guard was leaked.
     Forgotten { object: ObjectIndex },
     /// A guard went to another task, or was dropped because that task had ended.
@@ -174,6 +182,8 @@ pub enum What {
     DroppedFuture { object: ObjectIndex, future: NameIndex },
     /// What the task waited for was dropped.
     Cancelled { object: Option<ObjectIndex>, kept: Option<NameIndex> },
+    /// The cancel came too late to drop what the task waited for.
+    NotCancelled,
     /// The task panicked; `scripted` if the script told it, or a waker, to.
     Panicked { scripted: bool, message: Message },
     /// The task ended as a function ends.
@@ -214,7 +224,7 @@ pub enum What {
 }
 
 /// Why a step could not be taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is printed as its reason")]
 pub enum Reason {
@@ -229,6 +239,72 @@ pub enum Reason {
     BlocksThread,
     HandleGone,
     StillRuns,
+}
+
+/// What an event speaks of, beside its place and its task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Indexes {
+    /// Another task.
+    pub task: Option<TaskIndex>,
+    /// An object.
+    pub object: Option<ObjectIndex>,
+    /// A future.
+    pub future: Option<NameIndex>,
+    /// A scope.
+    pub scope: Option<NameIndex>,
+}
+
+impl Event {
+    /// Returns what it speaks of.
+    pub fn indexes(&self) -> Indexes {
+        let of = |object: Option<ObjectIndex>, future: Option<NameIndex>| Indexes { object, future, ..Indexes::default() };
+        match &self.what {
+            What::Acquired { object, future, .. }
+            | What::Waits { object, future, .. }
+            | What::Refused { object, future, .. } => of(Some(*object), *future),
+            What::Pending { object, future }
+            | What::Prepared { object, future }
+            | What::DroppedFuture { object, future } => of(Some(*object), Some(*future)),
+            What::Answered { object, .. }
+            | What::Printed { object, .. }
+            | What::Released { object }
+            | What::NotReleased { object, .. }
+            | What::Forgotten { object }
+            | What::ObjectPanicked { object, .. }
+            | What::Tried { object, .. } => of(Some(*object), None),
+            What::SentGuard { object, to, .. } => Indexes { task: Some(*to), ..of(Some(*object), None) },
+            What::SentFuture { future, to, .. } => Indexes { task: Some(*to), ..of(None, Some(*future)) },
+            What::Cancelled { object, kept } => of(*object, *kept),
+            What::Woken { object } => of(*object, None),
+            What::NotRun { reason } => match reason {
+                Reason::HoldsNoGuard { object } | Reason::ObjectGone { object } => of(Some(*object), None),
+                Reason::KeepsNoFuture { future } | Reason::FutureExists { future } => of(None, Some(*future)),
+                Reason::NotInScope { scope } => Indexes { scope: Some(*scope), ..Indexes::default() },
+                Reason::Waits
+                | Reason::Gone
+                | Reason::DoesNotWait
+                | Reason::BlocksThread
+                | Reason::HandleGone
+                | Reason::StillRuns => Indexes::default(),
+            },
+            What::Unsupported
+            | What::NotCancelled
+            | What::Panicked { .. }
+            | What::Returned
+            | What::Yielded
+            | What::Entered
+            | What::Left
+            | What::Armed
+            | What::Spent
+            | What::Held
+            | What::Promised
+            | What::Aborted { .. }
+            | What::Detached
+            | What::HandleDropped
+            | What::Joined { .. }
+            | What::ObjectDropped => Indexes::default(),
+        }
+    }
 }
 
 impl Transcript {

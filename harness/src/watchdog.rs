@@ -1,8 +1,11 @@
 //! Tells whether a child process can still do anything: the only place that looks at a process from outside.
 //!
-//! It asks the kernel and not the clock. A process all of whose threads sleep, again and again without one of them having
-//! run in between, is blocked for good; one that has used more processor time than the limit since it last said
-//! something spins. A busy machine changes neither.
+//! Of a worker of this harness it asks the kernel and not the clock. A process all of whose threads sleep, again and again
+//! without one of them having run in between, is blocked for good; one that has used more processor time than the limit
+//! since it last said something spins. A busy machine changes neither. A foreign worker may sleep for reasons of its own,
+//! so there, and there alone, a clock decides.
+
+use std::time::{Duration, Instant};
 
 use crate::transcript::Hang;
 
@@ -12,17 +15,32 @@ pub const LOOK_MS: u16 = 1;
 /// How many looks in a row must find every thread asleep, and none having run since the look before.
 pub const STILL_LOOKS: u32 = 3;
 
-/// How much processor time a child may use without saying anything, in milliseconds.
-pub const SPIN_LIMIT_MS: u64 = 2_000;
+/// How much processor time a worker of this harness may use without saying anything, unless it is set otherwise.
+pub const SPIN_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long a foreign worker may say nothing, unless it is set otherwise.
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
+
+/// When a child counts as hung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Patience {
+    /// It sleeps only when it is blocked for good, and otherwise works for this much processor time at most.
+    Kernel(Duration),
+    /// It says something within this time.
+    Clock(Duration),
+}
 
 /// Watches one child process.
 #[derive(Debug)]
 pub struct Watchdog {
     pid: u32,
+    patience: Patience,
     last: Option<Activity>,
     still_looks: u32,
     /// The processor time of the child when it last said something.
     base_ms: Option<u64>,
+    /// When it last said something, or was first looked at after that.
+    since: Option<Instant>,
 }
 
 /// What a process has done so far.
@@ -36,22 +54,33 @@ struct Activity {
 
 impl Watchdog {
     /// Returns a watchdog for the child process `pid`.
-    pub fn new(pid: u32) -> Self {
-        Self { pid, last: None, still_looks: 0, base_ms: None }
+    pub fn new(pid: u32, patience: Patience) -> Self {
+        Self { pid, patience, last: None, still_looks: 0, base_ms: None, since: None }
     }
 
-    /// Says that the child has said something.
+    /// Says that the child has said something, or was told something.
     pub fn heard(&mut self) {
         self.still_looks = 0;
         self.base_ms = None;
+        self.since = None;
     }
 
     /// Looks at the child, and returns what it does if it will never say anything again. Only when nothing that it has said
     /// is still unread: a child that waits for its parent sleeps too.
     pub fn look(&mut self) -> Option<Hang> {
+        match self.patience {
+            Patience::Kernel(spin_limit) => self.ask_kernel(spin_limit),
+            Patience::Clock(limit) => {
+                let since = *self.since.get_or_insert_with(Instant::now);
+                (since.elapsed() >= limit).then_some(Hang::Silent)
+            }
+        }
+    }
+
+    fn ask_kernel(&mut self, spin_limit: Duration) -> Option<Hang> {
         let now = activity(self.pid)?;
         let base_ms = *self.base_ms.get_or_insert(now.processor_ms);
-        if now.processor_ms.saturating_sub(base_ms) > SPIN_LIMIT_MS {
+        if u128::from(now.processor_ms.saturating_sub(base_ms)) > spin_limit.as_millis() {
             return Some(Hang::Spinning);
         }
         let is_still = now.all_asleep && self.last.as_ref().is_some_and(|last| last.switches == now.switches);

@@ -1,43 +1,17 @@
-//! The child's side of isolation: reads scenarios from stdin, runs them on one backend, writes what happens to stdout.
+//! A worker: reads jobs from stdin, runs them on one backend, and writes what happens to stdout, in the words of the
+//! [`protocol`](crate::protocol).
 //!
-//! One JSON value a line each way. Every event is written as soon as it is recorded, so that the parent has what was
-//! seen before a hang or a crash.
+//! Every event is written as soon as it is recorded, so that whoever reads has what was seen before a hang or a crash.
 
 use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
-use crate::backend::Backend;
-use crate::driver::program::Program;
-use crate::driver::{Heard, Seat};
-use crate::scenario::Scenario;
-use crate::transcript::{At, Event, Record};
-
-/// What a parent asks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Job {
-    /// What to run.
-    pub scenario: Scenario,
-    /// Whether the conductor sits in `block_on` and not in a task.
-    pub block_on: bool,
-    /// How often, at least 1.
-    pub runs: usize,
-}
-
-/// What a worker answers, in this order: what is begun and what happens, then the record, for each run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Answer {
-    /// A step or a probe begins.
-    Begun(At),
-    /// Something happened.
-    Event(Event),
-    /// A run is over.
-    Record(Box<Record>),
-    /// A run has no outcome; the text says why and how to fix it.
-    Error(String),
-}
+use crate::backend::{Backend, Subject};
+use crate::driver::program::{Program, ProgramError};
+use crate::driver::{DriveError, Heard, Seat};
+use crate::protocol::{Answer, Ended, Hello, Job, Lacking, Order, Trouble, Turn, VERSION};
+use crate::scenario::parse::parse;
+use crate::transcript::{At, Transcript, What};
 
 /// A worker that cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -45,9 +19,9 @@ pub enum WorkerError {
     /// Its parent is gone.
     #[error("the worker cannot talk to its parent: {0}; run `keyalike run --isolate` instead of starting it by hand")]
     Pipe(#[from] std::io::Error),
-    /// It was sent something that is no job.
-    #[error("line {line} of stdin is no job: {source}; send one JSON object a line, as `keyalike run` does")]
-    Job {
+    /// It was told something that is no order.
+    #[error("line {line} of stdin is no order: {source}; send one JSON value a line, as docs/PROTOCOL.md says")]
+    Order {
         /// The line, from 1.
         line: usize,
         /// What is wrong with it.
@@ -55,52 +29,115 @@ pub enum WorkerError {
     },
 }
 
-/// Serves jobs on stdin and stdout until stdin ends.
+/// A job that cannot be run.
+#[derive(Debug, thiserror::Error)]
+enum JobError {
+    #[error(transparent)]
+    Name(#[from] crate::scenario::name::NameError),
+    #[error("{0}")]
+    Text(String),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+}
+
+/// Serves orders on stdin and stdout until there are no more.
 ///
 /// # Errors
 ///
-/// [`WorkerError`], if the parent is gone or sends something that is no job.
+/// [`WorkerError`], if the parent is gone or says something that is no order.
 pub fn serve(backend: &dyn Backend) -> Result<(), WorkerError> {
+    write(&Answer::Hello(hello(backend)))?;
     for (index, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line?;
-        let job = serde_json::from_str(&line).map_err(|source| WorkerError::Job { line: index + 1, source })?;
-        run(backend, job)?;
+        let order = serde_json::from_str(&line).map_err(|source| WorkerError::Order { line: index + 1, source })?;
+        match order {
+            Order::Job(job) => run(backend, &job)?,
+            Order::Goodbye {} => break,
+        }
     }
-    Ok(())
+    Ok(write(&Answer::Goodbye {})?)
 }
 
-fn run(backend: &dyn Backend, job: Job) -> Result<(), WorkerError> {
-    let program = match Program::new(Arc::new(job.scenario)) {
+fn hello(backend: &dyn Backend) -> Hello {
+    let description = backend.description();
+    Hello {
+        protocol: VERSION,
+        worker: Subject { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+        backend: description.id.clone(),
+        runtime: description.runtime.clone(),
+        locks: description.locks.clone(),
+        capabilities: description.capabilities.clone(),
+        seats: vec![Seat::Spawned, Seat::BlockOn],
+    }
+}
+
+fn run(backend: &dyn Backend, job: &Job) -> std::io::Result<()> {
+    match attempt(backend, job)? {
+        Ok(()) => Ok(()),
+        Err(error) => write(&Answer::Error(Trouble { job: job.job, message: error.to_string() })),
+    }
+}
+
+/// Runs a job. The outer error is the pipe's, the inner one the job's.
+fn attempt(backend: &dyn Backend, job: &Job) -> std::io::Result<Result<(), JobError>> {
+    let program = match compile(job) {
         Ok(program) => Arc::new(program),
-        Err(error) => return Ok(write(&Answer::Error(error.to_string()))?),
+        Err(error) => return Ok(Err(error)),
     };
     let broken: Arc<Mutex<Option<std::io::Error>>> = Arc::default();
-    let keep = |broken: &Mutex<Option<std::io::Error>>, result: std::io::Result<()>| {
-        if let Err(error) = result {
-            *broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    let say = {
+        let broken = Arc::clone(&broken);
+        move |answer: &Answer| {
+            if let Err(error) = write(answer) {
+                broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
         }
     };
-    let heard = Arc::clone(&broken);
-    let listener = Arc::new(move |what: Heard<'_>| {
-        let answer = match what {
-            Heard::Begun(at) => Answer::Begun(at),
-            Heard::Event(event) => Answer::Event(event.clone()),
-        };
-        keep(&heard, write(&answer));
-    });
-    let seat = if job.block_on { Seat::BlockOn } else { Seat::Spawned };
-    for _ in 0..job.runs {
-        let mut receive = |transcript: crate::transcript::Transcript| {
-            keep(&broken, write(&Answer::Record(Box::new(transcript.record))));
-        };
-        if let Err(error) = backend.drive(&program, seat, 1, Some(listener.clone()), &mut receive) {
-            write(&Answer::Error(error.to_string()))?;
+    let listener = Arc::new({
+        let say = say.clone();
+        move |what: Heard<'_>| {
+            say(&match what {
+                Heard::Begun(at) => Answer::Begun(at),
+                Heard::Event(event) => Answer::Event(event.clone()),
+            });
         }
+    });
+    for run in 0..job.runs {
+        say(&Answer::Started(Turn { job: job.job, run }));
+        let mut lacks = false;
+        let mut receive = |transcript: Transcript| {
+            let answer = ending(job.job, run, transcript);
+            lacks = matches!(answer, Answer::NotImplemented(_));
+            say(&answer);
+        };
+        let driven = backend.drive(&program, job.seat, 1, Some(listener.clone()), &mut receive);
         if let Some(error) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            return Err(error.into());
+            return Err(error);
+        }
+        if let Err(error) = driven {
+            return Ok(Err(error.into()));
+        }
+        if lacks {
+            break;
         }
     }
-    Ok(())
+    Ok(Ok(()))
+}
+
+fn compile(job: &Job) -> Result<Program, JobError> {
+    let scenario = parse(job.name.parse()?, &job.text).map_err(|diagnostics| JobError::Text(format!("{diagnostics:?}")))?;
+    Ok(Program::new(Arc::new(scenario))?)
+}
+
+fn ending(job: u64, run: usize, transcript: Transcript) -> Answer {
+    let lacking = transcript.script().find(|event| event.what == What::Unsupported).map(|event| event.at);
+    if let Some(At::Step(step)) = lacking {
+        return Answer::NotImplemented(Lacking { job, step, why: "the library has no such operation".to_owned() });
+    }
+    let record = transcript.record;
+    Answer::Outcome(Ended { job, run, probe: record.probe, rest: record.rest, fault: record.fault })
 }
 
 fn write(answer: &Answer) -> std::io::Result<()> {

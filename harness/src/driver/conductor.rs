@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TaskDeed};
 use super::run::{Command, LetGo, Run};
@@ -217,11 +217,11 @@ impl<R: Runtime> Conductor<R> {
     async fn act(&mut self, task: Option<TaskIndex>, deed: ConductorDeed) {
         let run = Arc::clone(&self.run);
         match (deed, task) {
-            (ConductorDeed::Hold(span), _) => {
-                std::thread::sleep(span.duration());
+            (ConductorDeed::Hold { micros }, _) => {
+                std::thread::sleep(Duration::from_micros(micros.into()));
                 run.record(None, Role::Result, What::Held);
             }
-            (ConductorDeed::DropObject(object), _) => self.drop_object(object),
+            (ConductorDeed::DropObject { object }, _) => self.drop_object(object),
             (ConductorDeed::Cancel, Some(task)) => {
                 if matches!(self.handles[task], Handle::NotSpawned) {
                     run.record(task, Role::Result, What::NotRun { reason: Reason::DoesNotWait });

@@ -3,10 +3,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName, Who};
-use crate::scenario::{Action, Conduct, Object, Parcel, Place, Reaction, Scenario, Span, Step, WakerEvent};
+use crate::scenario::{Action, Conduct, Object, Parcel, Place, Reaction, Scenario, Step, WakerEvent};
 
 /// An object of a program, counted from 0 in the order of declaration.
 pub type ObjectIndex = usize;
@@ -53,7 +56,8 @@ pub struct ProgramStep {
 }
 
 /// What a step does, by indexes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Deed {
     /// Of the task itself.
     Task(TaskDeed),
@@ -62,7 +66,8 @@ pub enum Deed {
 }
 
 /// What a task does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants and their fields are those of `Action`")]
 pub enum TaskDeed {
     Ask { request: Request, object: ObjectIndex, place: Place },
@@ -81,12 +86,13 @@ pub enum TaskDeed {
     Enter { scope: NameIndex },
     Leave { scope: NameIndex },
     On { event: WakerEvent, reaction: ReactionDeed },
-    Hold { span: Span },
+    Hold { micros: u32 },
     SpendBudget,
 }
 
 /// What an acting waker does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants are those of `Reaction`")]
 pub enum ReactionDeed {
     Release(ObjectIndex),
@@ -97,7 +103,8 @@ pub enum ReactionDeed {
 }
 
 /// What the conductor does; the task stands in the step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "verb", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants are those of `Conduct`")]
 pub enum ConductorDeed {
     Cancel,
@@ -105,8 +112,8 @@ pub enum ConductorDeed {
     Detach,
     DropHandle,
     Join,
-    DropObject(ObjectIndex),
-    Hold(Span),
+    DropObject { object: ObjectIndex },
+    Hold { micros: u32 },
 }
 
 /// A scenario that cannot be made ready: one that was built by hand and never went through the parser.
@@ -255,7 +262,7 @@ impl Program {
             Action::On { event, reaction } => {
                 TaskDeed::On { event: *event, reaction: self.reaction_deed(line, reaction)? }
             }
-            Action::Hold { span } => TaskDeed::Hold { span: *span },
+            Action::Hold { span } => TaskDeed::Hold { micros: span.micros() },
             Action::SpendBudget => TaskDeed::SpendBudget,
         })
     }
@@ -277,8 +284,8 @@ impl Program {
             Conduct::Detach(_) => ConductorDeed::Detach,
             Conduct::DropHandle(_) => ConductorDeed::DropHandle,
             Conduct::Join(_) => ConductorDeed::Join,
-            Conduct::DropObject(object) => ConductorDeed::DropObject(self.object(line, object)?),
-            Conduct::Hold(span) => ConductorDeed::Hold(*span),
+            Conduct::DropObject(object) => ConductorDeed::DropObject { object: self.object(line, object)? },
+            Conduct::Hold(span) => ConductorDeed::Hold { micros: span.micros() },
         })
     }
 }

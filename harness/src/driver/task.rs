@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::acting::Acting;
 use super::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
@@ -465,8 +466,8 @@ impl<R: Runtime> Worker<'_, R> {
             }
             TaskDeed::Leave { scope } => self.leave(scope)?,
             TaskDeed::On { event, reaction } => self.arm(event, reaction)?,
-            TaskDeed::Hold { span } => {
-                std::thread::sleep(span.duration());
+            TaskDeed::Hold { micros } => {
+                std::thread::sleep(Duration::from_micros(micros.into()));
                 self.hands.result(What::Held);
             }
             TaskDeed::SpendBudget => {

@@ -209,6 +209,7 @@ impl Words<'_> {
             What::Printed { .. } => "printed".to_owned(),
             What::Unsupported => "unsupported".to_owned(),
             What::Released { .. } => "released".to_owned(),
+            What::NotReleased { .. } => "not released".to_owned(),
             What::Forgotten { .. } => "forgotten".to_owned(),
             What::SentGuard { received: true, .. } | What::SentFuture { received: true, .. } => "sent".to_owned(),
             What::SentGuard { to, .. } | What::SentFuture { to, .. } => {
@@ -217,6 +218,7 @@ impl Words<'_> {
             What::Prepared { .. } => "prepared".to_owned(),
             What::DroppedFuture { .. } => "dropped".to_owned(),
             What::Cancelled { .. } => "cancelled".to_owned(),
+            What::NotCancelled => "not cancelled".to_owned(),
             What::Panicked { .. } => "panicked".to_owned(),
             What::Returned => "returned".to_owned(),
             What::Yielded => "yielded".to_owned(),
@@ -246,7 +248,7 @@ impl Words<'_> {
         let subject = match what {
             What::Acquired { object, .. } | What::Refused { object, .. } if self.names_object(step, *object) => None,
             What::Acquired { object, .. } | What::Refused { object, .. } => Some(self.object(*object)),
-            What::Released { object } => Some(self.object(*object)),
+            What::Released { object } | What::NotReleased { object, .. } => Some(self.object(*object)),
             What::DroppedFuture { future, .. } => Some(self.future(*future)),
             _ => None,
         };
@@ -297,9 +299,10 @@ fn answers(event: &Event) -> bool {
 /// Returns the verbatim texts of an event, one a line.
 fn messages(what: &What) -> Vec<String> {
     let message = match what {
-        What::Refused { message, .. } | What::Panicked { message, .. } | What::ObjectPanicked { message, .. } => {
-            message
-        }
+        What::Refused { message, .. }
+        | What::NotReleased { message, .. }
+        | What::Panicked { message, .. }
+        | What::ObjectPanicked { message, .. } => message,
         What::Aborted { ending: Some(Ending::Aborted(message) | Ending::Panicked(message)) }
         | What::Joined { ending: Ending::Aborted(message) | Ending::Panicked(message) } => message,
         What::Printed { text, .. } => return verbatim(text),

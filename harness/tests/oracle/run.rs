@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use keyalike_harness::driver::program::Program;
-use keyalike_harness::isolation::{WorkerCommand, Workshop};
+use keyalike_harness::isolation::Workshop;
 use keyalike_harness::outcome::Outcome;
 use keyalike_harness::runner::{CellError, Options, run_cell};
 use keyalike_harness::scenario::parse::parse;
@@ -12,7 +12,7 @@ use keyalike_harness::verdict::Verdict;
 use crate::locks;
 
 static WORKERS: LazyLock<Arc<Workshop>> =
-    LazyLock::new(|| Arc::new(Workshop::new(WorkerCommand::own().expect("a running test has a path"))));
+    LazyLock::new(|| Arc::new(Workshop::new(None)));
 
 /// Reads a script over the mutexes that its first line names, each indented as the test that holds it.
 pub(crate) fn program(objects: &str, script: &str) -> Arc<Program> {

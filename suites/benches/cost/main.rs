@@ -18,7 +18,7 @@ use criterion::{BenchmarkId, Criterion, SamplingMode};
 use harness::backend::Backend;
 use harness::driver::Seat;
 use harness::driver::program::Program;
-use harness::isolation::{WorkerCommand, Workshop};
+use harness::isolation::Workshop;
 use harness::outcome::Outcome;
 use harness::runner::{Options, run_all};
 use harness::suite::Suite;
@@ -200,8 +200,7 @@ fn timeout_figures(criterion: &mut Criterion, subjects: &[Subject]) {
 fn suite_figure(criterion: &mut Criterion, subjects: &[Subject]) {
     let programs: Vec<Arc<Program>> = SUITE.programs.values().cloned().collect();
     let backends: Vec<Arc<dyn Backend>> = subjects.iter().map(|subject| Arc::clone(&subject.backend)).collect();
-    let command = WorkerCommand::own().expect("a running benchmark has a path");
-    let options = Options { runs: 1, workers: Arc::new(Workshop::new(command)), isolate: false };
+    let options = Options { runs: 1, workers: Arc::new(Workshop::new(None)), isolate: false };
     let mut group = criterion.benchmark_group("the whole suite");
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.bench_function("the native backends", |bencher| {

@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use backends::Entry;
 use harness::backend::Backend;
 use harness::driver::program::Program;
-use harness::isolation::{WorkerCommand, Workshop};
+use harness::isolation::Workshop;
 use harness::runner::{CellError, Options, run_cell};
 use harness::suite::Suite;
 use keyalike_suites as suites;
@@ -25,7 +25,7 @@ const REVIEW: &str = "review it with `cargo insta review`, and accept it only wi
 static SUITE: LazyLock<Suite> =
     LazyLock::new(|| suites::read(&suites::root()).unwrap_or_else(|error| panic!("{error}")));
 static WORKERS: LazyLock<Arc<Workshop>> =
-    LazyLock::new(|| Arc::new(Workshop::new(WorkerCommand::own().expect("a running test has a path"))));
+    LazyLock::new(|| Arc::new(Workshop::new(None)));
 
 /// Runs the tests of every built backend whose runtime is one of `runtimes`, or serves as a worker for one of them.
 pub(crate) fn main(runtimes: &[&str]) -> ExitCode {
