@@ -324,7 +324,9 @@ class AsyncioRuntime:
         await own
 
     def abandon(self, operation: Operation) -> None:
-        """Forget the wake of an operation that is closed."""
+        """Cancel the future that a coroutine waits for, as the cancellation of a task does, before it is closed."""
         if operation.registration is not None:
             self._parked.remove(operation)
             operation.registration = None
+        if operation.is_started and operation.trap is not None:
+            operation.trap.cancel()
