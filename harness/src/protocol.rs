@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Subject;
-use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::driver::Seat;
+use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::primitive::Primitive;
 use crate::quiescence::TaskIndex;
 use crate::transcript::{At, Event, Fault, Trial};
