@@ -8,7 +8,7 @@ use super::channel::{Channel, Said};
 use super::{IsolationError, WorkerCommand, kinship};
 use crate::driver::program::{ConductorDeed, Deed, Program, TaskDeed};
 use crate::protocol::{
-    Answer, EVENTS_MAX, Ended, Hello, LINE_MAX, Order, Turn, VERSION, check_at, check_end, check_event,
+    Answer, Ended, Hello, LINE_MAX, Order, TOLD_MAX, Turn, VERSION, check_at, check_end, check_event,
 };
 use crate::transcript::{At, Event, Fault, Record, Role, What};
 use crate::watchdog::{LOOK_MS, Patience, Watchdog};
@@ -270,6 +270,8 @@ struct Heard<'a> {
     program: &'a Program,
     turn: Turn,
     has_started: bool,
+    /// How many lines were heard of it.
+    told: usize,
     events: Vec<Event>,
     at: Option<At>,
     /// Whether it is in a scripted pause, which sleeps as a hung thread does and always ends.
@@ -284,7 +286,15 @@ enum Heeded {
 
 impl<'a> Heard<'a> {
     fn new(program: &'a Program, job: u64, run: usize) -> Self {
-        Self { program, turn: Turn { job, run }, has_started: false, events: Vec::new(), at: None, pauses: false }
+        Self {
+            program,
+            turn: Turn { job, run },
+            has_started: false,
+            told: 0,
+            events: Vec::new(),
+            at: None,
+            pauses: false,
+        }
     }
 
     /// Hears one line. The error says what is wrong with it.
@@ -294,6 +304,10 @@ impl<'a> Heard<'a> {
         let is_of_run = matches!(answer, Answer::Begun(_) | Answer::Event(_) | Answer::Outcome(_));
         if is_of_run && !self.has_started {
             return Err(say(&"it comes before `started`"));
+        }
+        self.told += 1;
+        if self.told > TOLD_MAX {
+            return Err(format!("it told more than {TOLD_MAX} things of one run"));
         }
         match answer {
             Answer::Started(turn) if turn != self.turn => Err(say(&self.expected())),
@@ -310,9 +324,6 @@ impl<'a> Heard<'a> {
             }
             Answer::Event(event) => {
                 check_event(self.program, &event).map_err(|breach| say(&breach))?;
-                if self.events.len() == EVENTS_MAX {
-                    return Err(format!("it told more than {EVENTS_MAX} events of one run"));
-                }
                 self.at = Some(event.at);
                 self.pauses &= event.role != Role::Result;
                 self.events.push(event);
