@@ -1,12 +1,16 @@
 //! Which backends a command runs: the `--backend` patterns, held against those that are built and those that could be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backends::Entry;
 use globset::{Glob, GlobMatcher};
-use harness::backend::Backend;
+use harness::backend::{Backend, Remote};
+use harness::isolation::{WorkerCommand, Workshop};
 use harness::scenario::diagnostic::nearest;
 
+use crate::bootstrap;
 use crate::failure::Failure;
 
 /// Which backends.
@@ -15,17 +19,63 @@ pub(crate) struct BackendChoice {
     /// Run these backends: an id, a glob, or `all`. Without it, the native pair of every runtime.
     #[arg(long = "backend", value_name = "GLOB|all")]
     pub(crate) patterns: Vec<String>,
+    /// Run the backend of this worker: a program in any language that speaks the protocol of docs/PROTOCOL.md
+    #[arg(long = "worker", value_name = "COMMAND")]
+    pub(crate) workers: Vec<String>,
+    /// How long a worker may be silent, and how long one of this program may keep a processor busy in silence
+    /// [default: 10s and 2s]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) watchdog: Option<Duration>,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is no number of seconds, such as 10 or 0.5"))?;
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "a number above 0 is needed".to_owned())
 }
 
 impl BackendChoice {
-    /// Starts the backends that are asked for, in the order of their ids.
+    /// Returns the choice of the one backend `id`.
+    pub(crate) fn one(id: &str) -> Self {
+        Self { patterns: vec![id.to_owned()], ..Self::default() }
+    }
+
+    /// Returns the place of the workers that the choice asks for.
+    pub(crate) fn workshop(&self) -> Workshop {
+        let workshop = Workshop::new(self.watchdog);
+        match std::env::current_exe() {
+            Ok(program) => workshop.guarded_by(program),
+            Err(_) => workshop,
+        }
+    }
+
+    /// Starts the backends that are asked for: those that are built in, in the order of their ids, then the workers in the
+    /// order in which they are given. If none is asked for, those are the native ones.
     ///
     /// # Errors
     ///
-    /// [`Failure::Unknown`] or [`Failure::NotBuilt`], if a pattern matches no backend that is built.
-    pub(crate) fn start(&self) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+    /// [`Failure::Unknown`] or [`Failure::NotBuilt`], if a pattern matches no backend that is built;
+    /// [`Failure::Isolation`], if a worker does not start; [`Failure::Twice`], if two have one id.
+    pub(crate) fn start(&self, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+        let mut started = self.built_in()?;
+        for worker in &self.workers {
+            started.push(Arc::new(Remote::greet(workshop, worker_command(worker)?)?));
+        }
+        let mut ids = BTreeSet::new();
+        match started.iter().find(|backend| !ids.insert(backend.id().to_owned())) {
+            Some(backend) => Err(Failure::Twice { id: backend.id().to_owned() }),
+            None => Ok(started),
+        }
+    }
+
+    fn built_in(&self) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+        if self.patterns.is_empty() && !self.workers.is_empty() {
+            return Ok(Vec::new());
+        }
+        bootstrap::require_backends()?;
         let entries = backends::all();
-        let mut chosen = vec![self.patterns.is_empty(); entries.len()];
+        let mut chosen = vec![false; entries.len()];
         if self.patterns.is_empty() {
             entries.iter().zip(&mut chosen).for_each(|(entry, is_chosen)| *is_chosen = entry.native);
         }
@@ -41,6 +91,19 @@ impl BackendChoice {
         }
         Ok(entries.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(entry, _)| entry.start()).collect())
     }
+}
+
+/// Returns the command of a worker, split as a shell does.
+///
+/// # Errors
+///
+/// [`Failure::WorkerCommand`].
+pub(crate) fn worker_command(text: &str) -> Result<WorkerCommand, Failure> {
+    let failure = |reason: String| Failure::WorkerCommand { command: text.to_owned(), reason };
+    let words = shell_words::split(text).map_err(|error| failure(error.to_string()))?;
+    let mut words = words.into_iter();
+    let program = words.next().ok_or_else(|| failure("it is empty".to_owned()))?;
+    Ok(WorkerCommand::foreign(program, words))
 }
 
 /// Returns a matcher for a glob.

@@ -4,6 +4,7 @@ mod diff;
 mod explain;
 mod fmt;
 mod gate;
+mod guard;
 mod lint;
 mod list;
 mod run;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
     Gate(gate::Gate),
     /// Serve as a worker on stdin and stdout: one JSON value a line
     Serve(serve::Serve),
+    /// Become a worker that ends with its parent
+    #[command(hide = true)]
+    Guard(guard::Guard),
 }
 
 impl Command {
@@ -54,6 +58,7 @@ impl Command {
             Command::Lint(lint) => lint.execute(),
             Command::Gate(gate) => gate.execute(),
             Command::Serve(serve) => serve.execute(),
+            Command::Guard(guard) => guard.execute(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod bootstrap;
 mod cells;
 mod command;
 mod failure;
+mod journal;
 mod output;
 mod scenario_choice;
 mod scenario_files;
