@@ -109,7 +109,9 @@ def words(script: dict[str, Any], what: Any) -> str:
         text += f" <{value['message']['display']}>"
     if "ending" in value and value["ending"] is not None:
         ending = value["ending"]
-        text += f" {ending}" if isinstance(ending, str) else " ".join(f" {k} <{m['display']}>" for k, m in ending.items())
+        text += (
+            f" {ending}" if isinstance(ending, str) else " ".join(f" {k} <{m['display']}>" for k, m in ending.items())
+        )
     if kind == "answered":
         text = "yes" if value["locked"] else "no"
     if kind in ("sent-guard", "sent-future") and not value["received"]:

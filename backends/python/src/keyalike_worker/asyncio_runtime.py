@@ -11,7 +11,7 @@ import contextvars
 import gc
 import weakref
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 from .operation import Operation
 from .runtime import Cancellation, trap
@@ -27,7 +27,7 @@ TURNS_MAX = 10_000
 CLEANING_TURNS_MAX = 100
 """The most turns that tasks get to end when their run is over."""
 
-MakeCancellation = Callable[["asyncio.Task[None]"], Cancellation]
+MakeCancellation = Callable[["asyncio.Task[None]", "Task"], Cancellation]
 
 
 class Gate:
@@ -41,8 +41,8 @@ class Gate:
         """Make it closed."""
         self._loop = loop
         self._asyncio_future_blocking = True
-        self._resume: Optional[Callable[[Any], object]] = None
-        self._context: Optional[contextvars.Context] = None
+        self._resume: Callable[[Any], object] | None = None
+        self._context: contextvars.Context | None = None
         self._is_cancelled = False
 
     def get_loop(self) -> asyncio.AbstractEventLoop:
@@ -80,9 +80,10 @@ class Gate:
 class NativeCancellation:
     """`Task.cancel()`, caught around the pending operation."""
 
-    def __init__(self, task: asyncio.Task[None]) -> None:
-        """Cancel within `task`."""
+    def __init__(self, task: asyncio.Task[None], owner: Task) -> None:
+        """Cancel within `task`, unless the end of the whole of `owner` was asked for as well."""
         self._task = task
+        self._owner = owner
         self._is_asked_for = False
 
     def __enter__(self) -> NativeCancellation:
@@ -94,10 +95,9 @@ class NativeCancellation:
         if not self._is_asked_for or not isinstance(error, asyncio.CancelledError):
             return False
         uncancel = getattr(self._task, "uncancel", None)
-        if uncancel is not None and uncancel() > 0:
-            # Somebody else has asked for the end of the whole task.
-            return False
-        return True
+        if uncancel is not None:
+            uncancel()
+        return self._owner.abort_step is None
 
     def cancel(self) -> None:
         """Ask for the operation to be dropped."""
@@ -123,11 +123,11 @@ class AsyncioRuntime:
         if task_factory is not None:
             self._loop.set_task_factory(task_factory)
         self._ready: Any = getattr(self._loop, "_ready", None)
-        self._run: Optional[Run] = None
+        self._run: Run | None = None
         self._parked: list[Operation] = []
         self._is_in_line = False
         self._gates: dict[int, Gate] = {}
-        self._failure: Optional[BaseException] = None
+        self._failure: BaseException | None = None
         self._is_interrupted = False
 
     # Life.
@@ -182,9 +182,9 @@ class AsyncioRuntime:
             handle.exception()
 
     @staticmethod
-    def _handle(task: Task) -> Optional[asyncio.Task[None]]:
+    def _handle(task: Task) -> asyncio.Task[None] | None:
         handle = task.handle
-        found: Optional[asyncio.Task[None]] = handle() if isinstance(handle, weakref.ref) else handle
+        found: asyncio.Task[None] | None = handle() if isinstance(handle, weakref.ref) else handle
         return found
 
     def drop_handle(self, task: Task) -> None:
@@ -267,7 +267,7 @@ class AsyncioRuntime:
         """Return what cancels the next operation of the calling task."""
         current = asyncio.current_task()
         assert current is not None, f"{task.name} asks for itself"
-        return self._make_cancellation(current)
+        return self._make_cancellation(current, task)
 
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the coroutine yielded nothing, as `sleep(0)` does: the loop resumes it by itself."""
@@ -320,7 +320,12 @@ class AsyncioRuntime:
             await trap(None)
             return
         own: asyncio.Future[None] = self._loop.create_future()
-        operation.trap.add_done_callback(lambda _: own.done() or own.set_result(None))
+
+        def pass_on(_: Any) -> None:
+            if not own.done():
+                own.set_result(None)
+
+        operation.trap.add_done_callback(pass_on)
         await own
 
     def abandon(self, operation: Operation) -> None:

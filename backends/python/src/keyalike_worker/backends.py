@@ -36,7 +36,7 @@ CANCEL_WINS = "cancel: a granted wait can be cancelled"
 COROUTINES = "kept futures: coroutines driven by hand, dropped by close()"
 
 ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
-TRIO_LACKS = {verb: "trio has no handles of tasks" for verb in ("detach", "join", "drop-handle")}
+TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")
 
 
 def anyio_cancellation() -> Callable[[Any], Any]:
@@ -44,7 +44,7 @@ def anyio_cancellation() -> Callable[[Any], Any]:
     import anyio
 
     make = getattr(anyio, "CancelScope", None) or anyio.open_cancel_scope
-    return lambda _task: make()
+    return lambda *_tasks: make()
 
 
 def asyncio_backend(make_locks: Callable[[], Locks], native_cancel: bool, **options: Any) -> Backend:

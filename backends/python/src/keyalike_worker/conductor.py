@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 from .run import Lacking
 from .script import Step, groups
@@ -31,7 +31,7 @@ class Conductor:
         self.locks = locks
         self.probes: list[str] = []
         self.rests: list[str] = []
-        self.fault: Optional[dict[str, Any]] = None
+        self.fault: dict[str, Any] | None = None
         self.micros = 0.0
         """How long the script took."""
 
@@ -153,7 +153,7 @@ class Conductor:
         if reason is not None:
             self.transcript.result(step.index, task.index, not_run(reason))
 
-    def _cancel(self, step: Step, task: Task) -> Optional[str]:
+    def _cancel(self, step: Step, task: Task) -> str | None:
         if task.state is State.ENDED:
             return "gone"
         if not task.is_waiting or task.cancel_step is not None:
@@ -167,7 +167,7 @@ class Conductor:
         if task.cancellation is not None:
             task.cancellation.cancel()
 
-    def _abort(self, step: Step, task: Task) -> Optional[str]:
+    def _abort(self, step: Step, task: Task) -> str | None:
         if task.state is State.ENDED:
             return "gone"
         if not task.has_handle:
@@ -179,7 +179,7 @@ class Conductor:
         self.runtime.abort(task)
         return None
 
-    def _join(self, step: Step, task: Task) -> Optional[str]:
+    def _join(self, step: Step, task: Task) -> str | None:
         if task.state is not State.ENDED and task.has_handle:
             return "still-runs"
         if not task.has_handle:
@@ -188,7 +188,7 @@ class Conductor:
         self.transcript.result(step.index, task.index, {"joined": {"ending": task.ending}})
         return None
 
-    def _drop_handle(self, step: Step, task: Task) -> Optional[str]:
+    def _drop_handle(self, step: Step, task: Task) -> str | None:
         self._spawn(task)
         if not task.has_handle:
             return "handle-gone"

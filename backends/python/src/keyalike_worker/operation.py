@@ -1,13 +1,13 @@
 """An acquire under way: a coroutine of a lock library, driven by hand inside the task that asks.
 
-A user's `await lock.acquire()` sends and throws into the same coroutine in the same task; here every trap that it yields
-to the runtime is seen on its way, so that one can be kept and left alone as well.
+A user's `await lock.acquire()` sends and throws into the same coroutine in the same task; here every trap that it
+yields to the runtime is seen on its way, so that one can be kept and left alone as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
     from .locks import Mutex
@@ -35,7 +35,7 @@ Reply = Union[Granted, Refused]
 class Operation:
     """One acquire of one object, kept under a name or not."""
 
-    def __init__(self, task: Task, object_: int, mutex: Mutex, name: Optional[int]) -> None:
+    def __init__(self, task: Task, object_: int, mutex: Mutex, name: int | None) -> None:
         """Make it for `task`. Nothing is sent yet."""
         self.object = object_
         self.mutex = mutex
@@ -57,7 +57,7 @@ class Operation:
         """Whether it was ever sent anything."""
         return self.trap is not UNSTARTED
 
-    def send(self) -> Optional[Reply]:
+    def send(self) -> Reply | None:
         """Resume it with its signal. Return its reply, or nothing if it waits again."""
         signal, self.signal, self.is_over = self.signal, None, False
         try:
@@ -68,7 +68,7 @@ class Operation:
             return Refused(error)
         return None
 
-    def throw(self, error: BaseException) -> Optional[Reply]:
+    def throw(self, error: BaseException) -> Reply | None:
         """Resume it with an exception. What it raises in answer passes through unless it is an ordinary one."""
         self.signal, self.is_over = None, False
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .locks import Mutex
@@ -33,11 +33,11 @@ class Run:
         self.script = script
         self.runtime = runtime
         self.transcript = transcript
-        self.objects: list[Optional[Mutex]] = []
+        self.objects: list[Mutex | None] = []
         self.tasks: list[Task] = []
-        self.lacking: Optional[Lacking] = None
+        self.lacking: Lacking | None = None
         self.is_livelock = False
-        self.touched: Optional[int] = None
+        self.touched: int | None = None
         """The object whose library is at work right now."""
         self._polls = [0] * len(script.tasks)
         self._polls_of_step = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Coroutine, Generator, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
     from .operation import Operation
@@ -24,7 +24,7 @@ class Cancellation(Protocol):
     def __enter__(self) -> object:
         """Begin."""
 
-    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> Optional[bool]:
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> bool | None:
         """End, and swallow the runtime's exception if it came of `cancel`."""
 
     def cancel(self) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Step:
 
     index: int
     text: str
-    task: Optional[int]
+    task: int | None
     is_of_task: bool
     verb: str
     fields: Mapping[str, Any]
@@ -44,7 +44,7 @@ class Script:
     tasks: Sequence[str]
     objects: Sequence[Declared]
     lines: Sequence[Sequence[Step]]
-    within_micros: Optional[int]
+    within_micros: int | None
 
     @classmethod
     def parse(cls, value: Mapping[str, Any]) -> Script:

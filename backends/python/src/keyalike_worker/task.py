@@ -1,5 +1,6 @@
-"""One task of a scenario, as a coroutine on the runtime: takes steps, owns its guards and futures, and lets go of them in
-reverse order, as nested `async with` blocks do.
+"""One task of a scenario, as a coroutine on the runtime.
+
+It takes steps, owns its guards and futures, and lets go of them in reverse order, as nested `async with` blocks do.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from .operation import Belonging, Granted, Guard, Operation, Refused, Reply, Scope
 from .run import Lacking
@@ -76,12 +77,12 @@ class Task:
         self.handle: Any = None
         """What the runtime knows it by."""
         self.has_handle = True
-        self.waits_for: Optional[Operation] = None
-        self.cancellation: Optional[Cancellation] = None
-        self.cancel_step: Optional[int] = None
-        self.abort_step: Optional[int] = None
-        self.ending: Union[None, str, dict[str, Any]] = None
-        self._due: Optional[int] = None
+        self.waits_for: Operation | None = None
+        self.cancellation: Cancellation | None = None
+        self.cancel_step: int | None = None
+        self.abort_step: int | None = None
+        self.ending: str | dict[str, Any] | None = None
+        self._due: int | None = None
         self._left: deque[Step] = deque()
 
     # What others ask.
@@ -167,7 +168,7 @@ class Task:
         if self.cancel_step is not None:
             self._tell_cancelled(operation, None)
 
-    def _end(self, error: Optional[BaseException]) -> None:
+    def _end(self, error: BaseException | None) -> None:
         """Tell what was left to tell, when it has let go of everything."""
         self.state = State.ENDED
         self.waits_for = None
@@ -250,7 +251,7 @@ class Task:
             self.runtime.tell_wakes()
         return True
 
-    def _give_back(self, guard: Guard) -> Optional[Exception]:
+    def _give_back(self, guard: Guard) -> Exception | None:
         try:
             self._touch(guard.object, guard.mutex.release)
         except Exception as error:
@@ -272,16 +273,21 @@ class Task:
 
     # Waiting.
 
-    def _poll(self, operation: Operation) -> Optional[Reply]:
+    def _poll(self, operation: Operation) -> Reply | None:
         """Resume an operation once, if its trap is over."""
         if operation.is_started and not self.runtime.is_ready(operation):
             operation.polled_by = self
             return None
         operation.polled_by = self
-        reply: Optional[Reply] = self._touch(operation.object, operation.send)
+        reply: Reply | None = self._touch(operation.object, operation.send)
         return reply
 
-    async def _await(self, operation: Operation, is_kept: bool) -> Optional[Reply]:
+    def _throw(self, operation: Operation, error: BaseException) -> Reply | None:
+        """Resume an operation with an exception."""
+        reply: Reply | None = self._touch(operation.object, lambda: operation.throw(error))
+        return reply
+
+    async def _await(self, operation: Operation, is_kept: bool) -> Reply | None:
         """Wait for an operation. Return its reply, or nothing if it was cancelled."""
         self.waits_for = operation
         reply = await self._pass_bare_traps(operation)
@@ -311,11 +317,12 @@ class Task:
             self._tell_not_cancelled()
         return reply
 
-    async def _pass_bare_traps(self, operation: Operation) -> Optional[Reply]:
-        """Resume a kept operation that the runtime would resume by itself. It may stand inside a scope of its own, around
-        which none can be entered any more.
+    async def _pass_bare_traps(self, operation: Operation) -> Reply | None:
+        """Resume a kept operation that the runtime would resume by itself.
+
+        It may stand inside a scope of its own, around which none can be entered any more.
         """
-        reply: Optional[Reply] = None
+        reply: Reply | None = None
         while reply is None and operation.is_started and self.runtime.is_bare(operation):
             self.state = State.RUNNABLE
             await self.runtime.wait(self, operation)
@@ -340,7 +347,7 @@ class Task:
                 if is_kept:
                     raise
                 self.state = State.RUNNING
-                reply = self._touch(operation.object, lambda error=error: operation.throw(error))
+                reply = self._throw(operation, error)
             else:
                 self.state = State.RUNNING
                 self.run.count_poll(self.index)
@@ -364,7 +371,7 @@ class Task:
         self._left.clear()
         self.inbox.clear()
 
-    def _tell_cancelled(self, operation: Optional[Operation], kept: Optional[int]) -> None:
+    def _tell_cancelled(self, operation: Operation | None, kept: int | None) -> None:
         what: What = {"cancelled": {"object": None if operation is None else operation.object, "kept": kept}}
         step, self.cancel_step = self.cancel_step, None
         if step is None or step == AT_REST:
@@ -490,7 +497,7 @@ class Task:
         elif self.cancel_step is not None:
             self._tell_not_cancelled()
 
-    def _future_place(self, name: int) -> Optional[int]:
+    def _future_place(self, name: int) -> int | None:
         for place, belonging in enumerate(self.belongings):
             if isinstance(belonging, Operation) and belonging.name == name:
                 return place

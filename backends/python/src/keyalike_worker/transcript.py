@@ -22,17 +22,17 @@ def message(error: BaseException) -> Message:
     return {"display": f"{name}: {text}" if text and text != name else name, "debug": None}
 
 
-def acquired(object_: int, future: Optional[int], wait: bool) -> What:
+def acquired(object_: int, future: int | None, wait: bool) -> What:
     """Return the event of a grant."""
     return {"acquired": {"object": object_, "future": future, "wait": wait}}
 
 
-def waits(object_: int, future: Optional[int]) -> What:
+def waits(object_: int, future: int | None) -> What:
     """Return the event of a wait that began."""
     return {"waits": {"object": object_, "future": future, "thread": False}}
 
 
-def refused(object_: int, future: Optional[int], wait: bool, error: BaseException) -> What:
+def refused(object_: int, future: int | None, wait: bool, error: BaseException) -> What:
     """Return the event of an exception instead of a grant."""
     return {"refused": {"object": object_, "future": future, "wait": wait, "message": message(error)}}
 
@@ -70,11 +70,11 @@ class Transcript:
             self._order = index
             self.begin({"step": index})
 
-    def result(self, step: int, task: Optional[int], what: What) -> None:
+    def result(self, step: int, task: int | None, what: What) -> None:
         """Tell what came of a step."""
         self._tell({"step": step}, task, "result", what)
 
-    def effect(self, task: Optional[int], what: What) -> None:
+    def effect(self, task: int | None, what: What) -> None:
         """Tell what followed elsewhere or later."""
         self._tell(self.at, task, "effect", what)
 
@@ -86,7 +86,7 @@ class Transcript:
         """Tell nothing any more: what comes now is the cleaning up after a run."""
         self._is_open = False
 
-    def _tell(self, at: At, task: Optional[int], role: str, what: What) -> None:
+    def _tell(self, at: At, task: int | None, role: str, what: What) -> None:
         if self._is_open:
             self.event_count += 1
             self._say({"event": {"at": at, "task": task, "role": role, "what": what}})

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable
 
 import trio
-import trio.testing
 
 from .operation import Operation
 from .run import Lacking
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 BARE = trio.lowlevel.cancel_shielded_checkpoint().send(None)
 """What a task yields to be resumed by the scheduler itself, in the next batch."""
 
+
 class Nothing:
     """The outcome with which trio resumes a task that only gave way."""
 
@@ -34,6 +34,9 @@ class Nothing:
 
 
 NOTHING = Nothing()
+
+TURNS_MAX = 10_000
+"""The most batches of the scheduler within one step; more is a livelock."""
 
 MakeCancellation = Callable[[Any], Cancellation]
 
@@ -62,7 +65,9 @@ def fix_order() -> None:
     """Make the scheduler's batches FIFO. Raises `Unfit` if this release has no such generator."""
     scheduler = trio._core._run
     if not hasattr(scheduler, "_r"):
-        raise Unfit(f"trio {trio.__version__} has no trio._core._run._r, whose coin must be fixed; choose another release")
+        raise Unfit(
+            f"trio {trio.__version__} has no trio._core._run._r, whose coin must be fixed; choose another release"
+        )
     scheduler._r = FixedOrder()
 
 
@@ -81,7 +86,7 @@ class Handle:
         self.scope = trio.CancelScope()
         self.is_woken = False
         """Whether an object has scheduled it, and it has not run since."""
-        self.woken_for: Optional[Operation] = None
+        self.woken_for: Operation | None = None
         """The kept operation for which it was scheduled, if it was for one."""
         self.registered: dict[int, Operation] = {}
         """By their objects, the kept operations that stand in a queue in this task's name."""
@@ -94,7 +99,7 @@ class Registration:
         """`sleep_data` is what the lock has left with the task for the case that the wait is given up."""
         self.task = task
         self.sleep_data = sleep_data
-        self.waiter: Optional[Task] = None
+        self.waiter: Task | None = None
         """Another task, which the operation was sent to and which waits for it."""
 
 
@@ -104,10 +109,17 @@ class Instrument(trio.abc.Instrument):  # type: ignore[misc]
     def __init__(self, runtime: TrioRuntime) -> None:
         """Tell `runtime`."""
         self._runtime = runtime
+        self.scheduled = 0
+        """How many tasks are scheduled and have not run since."""
 
     def task_scheduled(self, task: Any) -> None:
-        """Tell it."""
+        """Count it, and tell it."""
+        self.scheduled += 1
         self._runtime.note_scheduled(task)
+
+    def before_task_step(self, _task: Any) -> None:
+        """Count it off: it runs now."""
+        self.scheduled -= 1
 
 
 class TrioRuntime:
@@ -119,25 +131,26 @@ class TrioRuntime:
         """Make it. The scheduler's order is fixed for the whole process."""
         fix_order()
         self._make_cancellation = make_cancellation
-        self._run: Optional[Run] = None
+        self._run: Run | None = None
         self._nursery: Any = None
         self._tasks: dict[Any, Task] = {}
         self._own: Any = None
         """The task that the conductor schedules itself, whose scheduling is no wake."""
         self._is_conductor_acting = False
         self._wakes: list[tuple[Task, int]] = []
-        self._held: Optional[list[Any]] = None
-        self._limit: Any = None
-        self._failure: Optional[BaseException] = None
+        self._held: list[Any] | None = None
+        self._is_interrupted = False
+        self._instrument = Instrument(self)
+        self._failure: BaseException | None = None
 
     # Life.
 
     def run(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run the conductor to its end."""
-        trio.run(self._conduct, conduct, instruments=[Instrument(self)])
+        trio.run(self._conduct, conduct, instruments=[self._instrument])
 
     async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        failure: Optional[BaseException] = None
+        failure: BaseException | None = None
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -303,7 +316,8 @@ class TrioRuntime:
             takes[0]()
             return
         queue = self._queue()
-        self._held = held = []
+        held: list[Any] = []
+        self._held = held
         for take in takes:
             self._refuse_second_wake()
             take()
@@ -334,16 +348,20 @@ class TrioRuntime:
 
     async def settle(self) -> None:
         """Wait until no task is scheduled."""
-        with trio.CancelScope() as self._limit:
-            await trio.testing.wait_all_tasks_blocked()
-        self._limit = None
+        turns = 0
+        while self._instrument.scheduled:
+            await trap(BARE)
+            turns += 1
+            if turns > TURNS_MAX or self._is_interrupted:
+                assert self._run is not None, "a run has begun"
+                self._run.is_livelock = True
+                break
         if self._failure is not None:
             raise self._failure
 
     def interrupt(self) -> None:
         """End `settle`."""
-        if self._limit is not None:
-            self._act(self._limit.cancel)
+        self._is_interrupted = True
 
     async def give_way(self) -> None:
         """Let the others run once."""

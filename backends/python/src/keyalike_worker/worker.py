@@ -7,7 +7,7 @@ import signal
 import sys
 import warnings
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any
 
 from . import __version__
 from .backends import BACKENDS, Backend, NoBackend, find
@@ -111,10 +111,11 @@ class Server:
     def _conduct_within(self, script: Script, micros: int) -> Conductor:
         """Run until a run is valid: its script took less than `micros`. Only that run is told."""
         for _ in range(ATTEMPTS_MAX):
-            lines: list[bytes] = []
-            conductor = self._conduct(script, Transcript(lambda answer, lines=lines: lines.append(line(answer))))
+            answers: list[dict[str, Any]] = []
+            # Put into words only afterwards, so that the window measures the locks.
+            conductor = self._conduct(script, Transcript(answers.append))
             if conductor.micros < micros:
-                self._channel.write(b"".join(lines))
+                self._channel.write(b"".join(map(line, answers)))
                 return conductor
         raise TimeoutError(f"no run took less than {micros} us in {ATTEMPTS_MAX} attempts; widen the window")
 
@@ -127,7 +128,7 @@ def refuse_what_is_lacking(script: Script, backend: Backend) -> None:
             raise Lacking(step.index, why)
 
 
-def lack(step: Step, script: Script, backend: Backend) -> Optional[str]:
+def lack(step: Step, script: Script, backend: Backend) -> str | None:
     """Return why the backend cannot take a step, if it cannot."""
     if not step.is_of_task:
         return backend.lacks.get(step.verb)

@@ -27,9 +27,9 @@ class AsyncioMutex:
         """Refuse: there is no such call."""
         raise NotImplementedError(NO_TRY)
 
-    def release(self) -> object:
+    def release(self) -> None:
         """Give it back. Any task may: asyncio keeps no owner."""
-        return self._lock.release()
+        self._lock.release()
 
     def is_locked(self) -> bool:
         """Return whether somebody holds it."""
