@@ -1,0 +1,112 @@
+//! From an id such as `tokio@1.40.0` or `trio+anyio@4.5.0` to the command of a worker that is ready to run.
+
+use harness::isolation::WorkerCommand;
+
+use crate::error::ReleaseError;
+use crate::id::ReleaseId;
+use crate::places::Places;
+use crate::registry;
+use crate::requirement::Requirement;
+use crate::version::{Ecosystem, Version};
+use crate::{cargo_worker, venv};
+
+/// A form that ids of releases have, for help and hints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The id, with `VERSION` where one stands.
+    pub id: &'static str,
+    /// What it runs.
+    pub runs: &'static str,
+}
+
+/// Returns every form that ids of releases have. `VERSION` is a release, a range such as `>=1.50`, or `newest`.
+pub fn known() -> &'static [Form] {
+    KNOWN
+}
+
+const fn form(id: &'static str, runs: &'static str) -> Form {
+    Form { id, runs }
+}
+
+const KNOWN: &[Form] = &[
+    form("tokio@VERSION", "the locks and the multi-thread runtime of a release of tokio from 1.0"),
+    form("tokio-current-thread@VERSION", "the same on its current-thread runtime"),
+    form("smol+tokio@VERSION", "the locks of any release of tokio on smol's executor of today; also +tokio-owned"),
+    form("smol+async-lock@VERSION", "the locks of a release of async-lock; also +async-lock-arc"),
+    form("smol+async-std@VERSION", "the locks of a release of async-std; also +async-std-arc"),
+    form("smol+smol@VERSION", "the locks of a release of smol; also +smol-arc"),
+    form("smol+futures@VERSION", "the locks of a release of futures-util; also +futures-owned"),
+    form("smol+event-listener@VERSION", "async-lock with a release of event-listener under it"),
+    form("asyncio", "the locks of Python's own asyncio, as installed"),
+    form("asyncio+anyio@VERSION", "the locks of a release of anyio on asyncio; also +anyio-fast, +anyio-task-cancel"),
+    form("trio+anyio@VERSION", "the locks of a release of anyio on trio"),
+    form("trio@VERSION", "the locks of a release of trio; also trio+strict-fifo@VERSION"),
+    form("uvloop@VERSION", "the locks of asyncio on a release of uvloop"),
+    form("uvloop+anyio@VERSION", "the locks of a release of anyio on uvloop"),
+];
+
+/// An id that names one release.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// The id, with the version that it means: `tokio@1.54.1` where `tokio@newest` was asked for.
+    pub id: String,
+    /// The same, taken apart.
+    pub parts: ReleaseId,
+    /// The version. None for what comes with Python itself.
+    pub version: Option<Version>,
+}
+
+/// Returns the releases that an id means, one for each version in its range. None if it is not the id of a release, so that
+/// it may be one of a backend that is built in.
+///
+/// # Errors
+///
+/// [`ReleaseError`], for an id that is wrong, a version that there is not, or a registry that does not answer.
+pub fn expand(id: &str, places: &Places) -> Result<Option<Vec<Release>>, ReleaseError> {
+    let Some(parts) = ReleaseId::parse(id)? else { return Ok(None) };
+    let Some(package) = parts.package else {
+        return Ok(Some(vec![Release { id: id.to_owned(), parts, version: None }]));
+    };
+    let published = registry::releases(package, places)?;
+    let requirement = Requirement::parse(package.ecosystem, &parts.version).map_err(|why| ReleaseError::NoVersion {
+        text: parts.version.clone(),
+        package: package.name.to_owned(),
+        why,
+        example: published.last().map_or_else(|| "1.0.0".to_owned(), ToString::to_string),
+    })?;
+    let has_version = id.contains('@');
+    let releases = requirement.choose(package, &published)?.into_iter().map(|version| Release {
+        // An id without a version is the newest, and stays as it was written.
+        id: if has_version { parts.at(&version) } else { id.to_owned() },
+        parts: parts.clone(),
+        version: Some(version),
+    });
+    Ok(Some(releases.collect()))
+}
+
+impl Release {
+    /// Makes the worker, if it is not there already, and returns the command that starts it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError`], if it cannot be made.
+    pub fn prepare(&self, places: &Places) -> Result<WorkerCommand, ReleaseError> {
+        match (self.parts.package, &self.version) {
+            (Some(package), Some(Version::Cargo(version))) if package.ecosystem == Ecosystem::Cargo => {
+                cargo_worker::prepare(&self.id, &self.parts, package, version, places)
+            }
+            _ => venv::prepare(self, places),
+        }
+    }
+}
+
+/// Returns the command of the worker of an id that names one release, made if need be. None if it is not the id of a
+/// release.
+///
+/// # Errors
+///
+/// As [`expand`] and [`Release::prepare`]. A range means its newest release here.
+pub fn resolve(id: &str, places: &Places) -> Result<Option<WorkerCommand>, ReleaseError> {
+    let Some(releases) = expand(id, places)? else { return Ok(None) };
+    releases.last().map(|release| release.prepare(places)).transpose()
+}
