@@ -93,6 +93,15 @@ pub(crate) enum Failure {
     /// A step of the gate that does not start.
     #[error("`{command}`: {source}; install cargo, or run the step by hand from the root of the workspace")]
     Step { command: String, source: std::io::Error },
+    /// A release that cannot be found or made into a worker.
+    #[error(transparent)]
+    Release(Box<releases::error::ReleaseError>),
+    /// A worker that does not start.
+    #[error(transparent)]
+    Isolation(#[from] harness::isolation::IsolationError),
+    /// Version arguments between which there is nothing to compare.
+    #[error("{what}; {hint}")]
+    Versions { what: String, hint: String },
     /// A worker that cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -101,6 +110,8 @@ pub(crate) enum Failure {
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {
+            Failure::Release(error) if !error.is_usage() => 3,
+            Failure::Isolation(_) => 3,
             Failure::Write { .. }
             | Failure::Xml(_)
             | Failure::OwnPath(_)

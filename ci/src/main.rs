@@ -8,6 +8,7 @@ mod cells;
 mod command;
 mod failure;
 mod output;
+mod release_runs;
 mod scenario_choice;
 mod scenario_files;
 

@@ -80,6 +80,26 @@ impl ReleaseId {
         Self { runtime: runtime.to_owned(), locks: None, package: None, version: NEWEST.to_owned() }
     }
 
+    /// Reads a pair of a runtime and locks of `package`, such as `smol+tokio`, without a version.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError::NoSuchPair`], for one that the package has not.
+    pub fn pair(pair: &str, package: &'static Package) -> Result<Self, ReleaseError> {
+        let hint = || {
+            let own = package.own_runtimes.iter().map(|runtime| format!("`{runtime}`"));
+            let others = package
+                .runtimes
+                .iter()
+                .flat_map(|runtime| package.words.iter().map(move |word| format!("`{runtime}+{word}`")));
+            own.chain(others).collect::<Vec<_>>().join(" or ")
+        };
+        let parsed = if pair.contains('@') { None } else { Self::parse(&format!("{pair}@{NEWEST}"))? };
+        parsed.filter(|parsed| parsed.package == Some(package)).ok_or_else(|| {
+            no_pair(pair, &format!("this is no pair of a runtime and the locks of {}", package.name), &hint())
+        })
+    }
+
     /// Returns the id with a version in place of what was written.
     pub fn at(&self, version: &dyn std::fmt::Display) -> String {
         match &self.locks {

@@ -4,9 +4,10 @@ use harness::isolation::WorkerCommand;
 
 use crate::error::ReleaseError;
 use crate::id::ReleaseId;
+use crate::package::Package;
 use crate::places::Places;
 use crate::registry;
-use crate::requirement::Requirement;
+use crate::requirement::{NEWEST, Requirement};
 use crate::version::{Ecosystem, Version};
 use crate::{cargo_worker, venv};
 
@@ -68,14 +69,8 @@ pub fn expand(id: &str, places: &Places) -> Result<Option<Vec<Release>>, Release
         return Ok(Some(vec![Release { id: id.to_owned(), parts, version: None }]));
     };
     let published = registry::releases(package, places)?;
-    let requirement = Requirement::parse(package.ecosystem, &parts.version).map_err(|why| ReleaseError::NoVersion {
-        text: parts.version.clone(),
-        package: package.name.to_owned(),
-        why,
-        example: published.last().map_or_else(|| "1.0.0".to_owned(), ToString::to_string),
-    })?;
     let has_version = id.contains('@');
-    let releases = requirement.choose(package, &published)?.into_iter().map(|version| Release {
+    let releases = meant(package, &parts.version, &published)?.into_iter().map(|version| Release {
         // An id without a version is the newest, and stays as it was written.
         id: if has_version { parts.at(&version) } else { id.to_owned() },
         parts: parts.clone(),
@@ -84,7 +79,100 @@ pub fn expand(id: &str, places: &Places) -> Result<Option<Vec<Release>>, Release
     Ok(Some(releases.collect()))
 }
 
+/// Returns the versions among `published` that an argument means.
+fn meant(package: &Package, argument: &str, published: &[Version]) -> Result<Vec<Version>, ReleaseError> {
+    let requirement = Requirement::parse(package.ecosystem, argument).map_err(|why| {
+        let released = published.iter().rfind(|version| !version.is_prerelease());
+        ReleaseError::NoVersion {
+            text: argument.to_owned(),
+            package: package.name.to_owned(),
+            why,
+            example: released.map_or_else(|| "1.0.0".to_owned(), ToString::to_string),
+        }
+    })?;
+    requirement.choose(package, published)
+}
+
+/// Returns the releases of a package that version arguments mean, in their order, each once.
+///
+/// # Errors
+///
+/// [`ReleaseError`], for an argument that means nothing or a registry that does not answer.
+pub fn choose_versions(package: &Package, arguments: &[String], places: &Places) -> Result<Vec<Version>, ReleaseError> {
+    let published = registry::releases(package, places)?;
+    let mut versions = Vec::new();
+    for argument in arguments {
+        versions.extend(meant(package, argument, &published)?);
+    }
+    versions.sort();
+    versions.dedup();
+    Ok(versions)
+}
+
+/// Returns the published releases from one to another, both included, without trials, in their order.
+///
+/// # Errors
+///
+/// [`ReleaseError::Registry`], if the registry does not answer.
+pub fn versions_between(
+    package: &Package,
+    from: &Version,
+    to: &Version,
+    places: &Places,
+) -> Result<Vec<Version>, ReleaseError> {
+    let mut published = registry::releases(package, places)?;
+    published.retain(|version| {
+        let is_end = version == from || version == to;
+        is_end || (version > from && version < to && !version.is_prerelease())
+    });
+    Ok(published)
+}
+
+/// Returns the pairs on which releases are compared if none is named: the first runtime that a package brings itself, if
+/// each of `versions` has it, and otherwise the runtimes on which its locks run.
+///
+/// # Errors
+///
+/// [`ReleaseError`], if the registry or the compiler cannot be asked.
+pub fn default_pairs(
+    package: &'static Package,
+    versions: &[Version],
+    places: &Places,
+) -> Result<Vec<ReleaseId>, ReleaseError> {
+    let pair = |runtime: &str, locks: Option<&str>| ReleaseId {
+        runtime: runtime.to_owned(),
+        locks: locks.map(str::to_owned),
+        package: Some(package),
+        version: NEWEST.to_owned(),
+    };
+    if let Some(own) = package.own_runtimes.first() {
+        let mut all_have_it = true;
+        for version in versions {
+            all_have_it &= match version {
+                Version::Python(_) => true,
+                Version::Cargo(version) => match cargo_worker::has_runtime(package, version, places) {
+                    Ok(has_it) => has_it,
+                    // A release that cannot be built is left out later, with its reason.
+                    Err(error) if error.is_of_release() => true,
+                    Err(error) => return Err(error),
+                },
+            };
+        }
+        if all_have_it {
+            return Ok(vec![pair(own, None)]);
+        }
+    }
+    // uvloop is asyncio's code above another loop: it is run where it is named.
+    let usual = package.runtimes.iter().filter(|runtime| **runtime != "uvloop" || package.name == "uvloop");
+    Ok(usual.map(|runtime| pair(runtime, Some(package.words[0]))).collect())
+}
+
 impl Release {
+    /// Returns the release of a version on a pair.
+    pub fn of(pair: &ReleaseId, version: &Version) -> Self {
+        Self { id: pair.at(version), parts: pair.clone(), version: Some(version.clone()) }
+    }
+
     /// Makes the worker, if it is not there already, and returns the command that starts it.
     ///
     /// # Errors
