@@ -9,14 +9,17 @@ use globset::{Glob, GlobMatcher};
 use harness::backend::{Backend, Remote};
 use harness::isolation::{WorkerCommand, Workshop};
 use harness::scenario::diagnostic::nearest;
+use releases::id::ReleaseId;
 
 use crate::bootstrap;
 use crate::failure::Failure;
+use crate::release_runs;
 
 /// Which backends.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct BackendChoice {
-    /// Run these backends: an id, a glob, or `all`. Without it, the native pair of every runtime.
+    /// Run these backends: an id, a glob, `all` that are built in, or releases such as `tokio@1.53.1`, `trio+anyio@4.5.0` or
+    /// 'asyncio+anyio@>=4.4'. Without it, the native pair of every runtime.
     #[arg(long = "backend", value_name = "GLOB|all")]
     pub(crate) patterns: Vec<String>,
     /// Run the backend of this worker: a program in any language that speaks the protocol of docs/PROTOCOL.md
@@ -58,7 +61,13 @@ impl BackendChoice {
     /// [`Failure::Unknown`] or [`Failure::NotBuilt`], if a pattern matches no backend that is built;
     /// [`Failure::Isolation`], if a worker does not start; [`Failure::Twice`], if two have one id.
     pub(crate) fn start(&self, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
-        let mut started = self.built_in()?;
+        let (releases, built_in): (Vec<&String>, Vec<&String>) =
+            self.patterns.iter().partition(|pattern| is_release(pattern));
+        let is_default = self.patterns.is_empty() && self.workers.is_empty();
+        let mut started = if is_default || !built_in.is_empty() { start_built_in(&built_in)? } else { Vec::new() };
+        for id in releases {
+            started.extend(release_runs::start_all(id, workshop)?);
+        }
         for worker in &self.workers {
             started.push(Arc::new(Remote::greet(workshop, worker_command(worker)?)?));
         }
@@ -68,29 +77,33 @@ impl BackendChoice {
             None => Ok(started),
         }
     }
+}
 
-    fn built_in(&self) -> Result<Vec<Arc<dyn Backend>>, Failure> {
-        if self.patterns.is_empty() && !self.workers.is_empty() {
-            return Ok(Vec::new());
-        }
-        bootstrap::require_backends()?;
-        let entries = backends::all();
-        let mut chosen = vec![false; entries.len()];
-        if self.patterns.is_empty() {
-            entries.iter().zip(&mut chosen).for_each(|(entry, is_chosen)| *is_chosen = entry.native);
-        }
-        for pattern in &self.patterns {
-            let matches = matcher(if pattern == "all" { "*" } else { pattern })?;
-            let mut found = false;
-            for (_, is_chosen) in entries.iter().zip(&mut chosen).filter(|(entry, _)| matches.is_match(&entry.id)) {
-                (*is_chosen, found) = (true, true);
-            }
-            if !found {
-                return Err(nothing_like(pattern, &matches, &entries));
-            }
-        }
-        Ok(entries.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(entry, _)| entry.start()).collect())
+/// Returns whether a pattern names releases, which run in workers of their own. One that is wrong counts as one, so that it
+/// is told what is wrong with it.
+fn is_release(pattern: &str) -> bool {
+    !matches!(ReleaseId::parse(pattern), Ok(None))
+}
+
+/// Starts the backends that are built in and match one of `patterns`, or the native ones if there is none.
+fn start_built_in(patterns: &[&String]) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+    bootstrap::require_backends()?;
+    let entries = backends::all();
+    let mut chosen = vec![false; entries.len()];
+    if patterns.is_empty() {
+        entries.iter().zip(&mut chosen).for_each(|(entry, is_chosen)| *is_chosen = entry.native);
     }
+    for pattern in patterns {
+        let matches = matcher(if *pattern == "all" { "*" } else { pattern })?;
+        let mut found = false;
+        for (_, is_chosen) in entries.iter().zip(&mut chosen).filter(|(entry, _)| matches.is_match(&entry.id)) {
+            (*is_chosen, found) = (true, true);
+        }
+        if !found {
+            return Err(nothing_like(pattern, &matches, &entries));
+        }
+    }
+    Ok(entries.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(entry, _)| entry.start()).collect())
 }
 
 /// Returns the command of a worker, split as a shell does.

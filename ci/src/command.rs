@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod bisect;
 mod diff;
 mod explain;
 mod fmt;
@@ -7,9 +8,11 @@ mod gate;
 mod guard;
 mod lint;
 mod list;
+mod migrate;
 mod run;
 mod serve;
 mod show;
+mod versions;
 
 use clap::Subcommand;
 
@@ -34,6 +37,12 @@ pub(crate) enum Command {
     Lint(lint::Lint),
     /// Check everything that must hold before a merge
     Gate(gate::Gate),
+    /// Compare releases of a lock library, neighbour by neighbour: what broke, was fixed, changed, is new or gone
+    Versions(versions::Versions),
+    /// Find the first release of a lock library that does otherwise in one scenario
+    Bisect(bisect::Bisect),
+    /// List what differs between two backends, as Markdown for a pull request
+    Migrate(migrate::Migrate),
     /// Serve as a worker on stdin and stdout: one JSON value a line
     Serve(serve::Serve),
     /// Become a worker that ends with its parent
@@ -57,6 +66,9 @@ impl Command {
             Command::Fmt(fmt) => fmt.execute(),
             Command::Lint(lint) => lint.execute(),
             Command::Gate(gate) => gate.execute(),
+            Command::Versions(versions) => versions.execute(),
+            Command::Bisect(bisect) => bisect.execute(),
+            Command::Migrate(migrate) => migrate.execute(),
             Command::Serve(serve) => serve.execute(),
             Command::Guard(guard) => guard.execute(),
         }

@@ -112,6 +112,12 @@ pub(crate) enum Failure {
     /// A schema that cannot be printed.
     #[error("the schema cannot be written as JSON: {0}")]
     Schema(serde_json::Error),
+    /// A release that cannot be found or made into a worker.
+    #[error(transparent)]
+    Release(Box<releases::error::ReleaseError>),
+    /// Version arguments between which there is nothing to compare.
+    #[error("{what}; {hint}")]
+    Versions { what: String, hint: String },
     /// A worker that cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -120,6 +126,7 @@ pub(crate) enum Failure {
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {
+            Failure::Release(error) if !error.is_usage() => 3,
             Failure::Write { .. }
             | Failure::Xml(_)
             | Failure::Isolation(_)

@@ -9,6 +9,7 @@ mod command;
 mod failure;
 mod journal;
 mod output;
+mod release_runs;
 mod scenario_choice;
 mod scenario_files;
 

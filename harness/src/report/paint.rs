@@ -17,8 +17,10 @@ pub struct Layout {
 pub const TITLE: Style = Style::new().bold();
 pub(crate) const QUIET: Style = Style::new().dimmed();
 pub(crate) const DIVERGENT: Style = AnsiColor::Yellow.on_default();
-pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+/// What went wrong, and what a diff takes away.
+pub const BAD: Style = AnsiColor::Red.on_default().bold();
+/// What went right, and what a diff adds.
+pub const GOOD: Style = AnsiColor::Green.on_default();
 
 impl Layout {
     /// Returns `text` in `style` where colours are shown, and as it is elsewhere.

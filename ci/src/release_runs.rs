@@ -1,0 +1,137 @@
+//! Runs scenarios on releases of one package, each in a worker that is made on first use.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use harness::backend::{Backend, Remote};
+use harness::isolation::Workshop;
+use harness::report::CellReport;
+use harness::runner::Options;
+use harness::scenario::name::ScenarioName;
+use harness::suite::Suite;
+use releases::error::ReleaseError;
+use releases::id::ReleaseId;
+use releases::package::Package;
+use releases::places::Places;
+use releases::resolve::{Release, choose_versions, default_pairs, expand};
+use releases::version::Version;
+
+use crate::backend_choice::BackendChoice;
+use crate::failure::Failure;
+use crate::scenario_choice::Programs;
+use crate::{cells, output};
+
+/// A package and where its workers are made.
+pub(crate) struct ReleaseRuns {
+    pub(crate) package: &'static Package,
+    pub(crate) places: Places,
+    options: Options,
+}
+
+/// What running a release came to.
+pub(crate) enum Ran {
+    /// It ran.
+    Cells(Vec<CellReport>),
+    /// It could not be had, and its neighbours may be: with the reason.
+    Skipped(String),
+}
+
+impl ReleaseRuns {
+    /// Returns the runs of the package with a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Release`], if there is no such package.
+    pub(crate) fn new(package: &str) -> Result<Self, Failure> {
+        let workers = Arc::new(BackendChoice::default().workshop());
+        let options = Options { runs: 1, workers, isolate: false };
+        Ok(Self { package: Package::named(package)?, places: places()?, options })
+    }
+
+    /// Returns the releases that version arguments mean, in their order, each once.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Release`].
+    pub(crate) fn versions(&self, arguments: &[String]) -> Result<Vec<Version>, Failure> {
+        Ok(choose_versions(self.package, arguments, &self.places)?)
+    }
+
+    /// Returns the pairs of a runtime and locks to run: those that are named, or those that all of `versions` have.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Release`], for one that the package has not.
+    pub(crate) fn pairs(&self, named: &[String], versions: &[Version]) -> Result<Vec<ReleaseId>, Failure> {
+        if named.is_empty() {
+            return Ok(default_pairs(self.package, versions, &self.places)?);
+        }
+        named.iter().map(|pair| Ok(ReleaseId::pair(pair, self.package)?)).collect()
+    }
+
+    /// Runs scenarios on one release.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Release`], if it cannot be run for a reason that the next release will have too.
+    pub(crate) fn run(&self, pair: &ReleaseId, version: &Version, programs: &Programs) -> Result<Ran, Failure> {
+        match start(&Release::of(pair, version), &self.places, &self.options.workers) {
+            Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &self.options, None)?)),
+            Err(Failure::Release(error)) if error.is_of_release() => Ok(Ran::Skipped(error.to_string())),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// Returns where workers are made; what takes a while is said on stderr.
+///
+/// # Errors
+///
+/// [`Failure::Release`], if the sources are gone.
+pub(crate) fn places() -> Result<Places, Failure> {
+    Ok(Places::new(output::note)?)
+}
+
+/// Makes the worker of a release, greets it, and returns its backend.
+///
+/// # Errors
+///
+/// [`Failure::Release`] or [`Failure::Isolation`].
+pub(crate) fn start(release: &Release, places: &Places, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
+    let command = release.prepare(places)?;
+    Ok(Arc::new(Remote::greet(workshop, command)?.called(&release.id)))
+}
+
+/// Starts every release that an id means.
+///
+/// # Errors
+///
+/// [`Failure::Release`] or [`Failure::Isolation`].
+pub(crate) fn start_all(id: &str, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+    let places = places()?;
+    let releases = expand(id, &places)?.unwrap_or_default();
+    releases.iter().map(|release| start(release, &places, workshop)).collect()
+}
+
+/// Returns the scenarios that patterns name, or the whole suite.
+///
+/// # Errors
+///
+/// As [`choose`](crate::scenario_choice::choose).
+pub(crate) fn programs(suite: &Suite, root: &Path, patterns: &[String]) -> Result<Programs, Failure> {
+    match patterns {
+        [] => Ok(suite.programs.clone()),
+        patterns => crate::scenario_choice::choose(suite, root, patterns),
+    }
+}
+
+/// Returns whether a scenario is one of the many that are generated.
+pub(crate) fn is_generated(scenario: &ScenarioName) -> bool {
+    crate::scenario_choice::generated_themes().contains(scenario.theme())
+}
+
+impl From<ReleaseError> for Failure {
+    fn from(error: ReleaseError) -> Self {
+        Self::Release(Box::new(error))
+    }
+}

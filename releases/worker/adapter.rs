@@ -1,0 +1,130 @@
+//! The adapter: what the release offers, behind the traits of the harness.
+
+use std::sync::Arc;
+
+use harness::backend::LockLibrary;
+use harness::object::{Message, Object};
+use harness::primitive::Primitive;
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, Query};
+
+use crate::lacking::Lacking;
+use crate::subject;
+
+const MUTEX: MutexCapabilities = MutexCapabilities { blocking: cfg!(feature = "blocking"), is_locked: Query::Emulated };
+
+/// The locks of the release, by the guards that borrow.
+pub(crate) struct Borrowed;
+
+impl LockLibrary for Borrowed {
+    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        match primitive {
+            Primitive::Mutex => Some(Arc::new(Lacking(mutex::borrowed::<BorrowedMutex>()))),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        words(MUTEX)
+    }
+}
+
+fn words(capabilities: MutexCapabilities) -> Vec<&'static str> {
+    let lacks = |word: &&str| match *word {
+        "mutex:try-acquire" | "mutex:is-locked-emulated" => cfg!(feature = "try_acquire"),
+        "mutex:debug" => cfg!(feature = "debug"),
+        _ => true,
+    };
+    capabilities.words().into_iter().filter(lacks).collect()
+}
+
+struct BorrowedMutex(subject::mutex::Mutex<()>);
+
+impl AsyncMutex for BorrowedMutex {
+    type Guard<'a> = subject::mutex::Guard<'a>;
+    const CAPABILITIES: MutexCapabilities = MUTEX;
+
+    fn new() -> Self {
+        Self(subject::mutex::Mutex::new(()))
+    }
+
+    async fn acquire(&self) -> Result<Self::Guard<'_>, Message> {
+        Ok(subject::mutex::acquire(&self.0).await)
+    }
+
+    fn try_acquire(&self) -> Result<Self::Guard<'_>, Message> {
+        #[cfg(feature = "try_acquire")]
+        return subject::try_acquire::try_acquire(&self.0);
+        #[cfg(not(feature = "try_acquire"))]
+        unreachable!("`Lacking` answers before it is asked")
+    }
+
+    #[cfg(feature = "blocking")]
+    fn acquire_blocking(&self) -> Result<Self::Guard<'_>, Message> {
+        Ok(subject::blocking::acquire(&self.0))
+    }
+
+    fn debug(&self) -> String {
+        #[cfg(feature = "debug")]
+        return subject::debug::debug(&self.0);
+        #[cfg(not(feature = "debug"))]
+        unreachable!("`Lacking` answers before it is asked")
+    }
+}
+
+#[cfg(feature = "owned")]
+pub(crate) use owned::Owned;
+
+#[cfg(feature = "owned")]
+mod owned {
+    use harness::primitive::mutex::OwnedMutex;
+
+    use super::*;
+
+    const MUTEX: MutexCapabilities = MutexCapabilities { blocking: false, is_locked: Query::Emulated };
+
+    /// The locks of the release, by the guards that own.
+    pub(crate) struct Owned;
+
+    impl LockLibrary for Owned {
+        fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
+            match primitive {
+                Primitive::Mutex => Some(Arc::new(Lacking(mutex::owned::<SharedMutex>()))),
+                _ => None,
+            }
+        }
+
+        fn capabilities() -> Vec<&'static str> {
+            words(MUTEX)
+        }
+    }
+
+    struct SharedMutex(Arc<subject::mutex::Mutex<()>>);
+
+    impl AsyncMutex for SharedMutex {
+        type Guard<'a> = subject::owned::Guard;
+        const CAPABILITIES: MutexCapabilities = MUTEX;
+
+        fn new() -> Self {
+            Self(Arc::new(subject::mutex::Mutex::new(())))
+        }
+
+        async fn acquire(&self) -> Result<subject::owned::Guard, Message> {
+            Ok(subject::owned::acquire(&self.0).await)
+        }
+
+        fn try_acquire(&self) -> Result<subject::owned::Guard, Message> {
+            subject::owned::try_acquire(&self.0)
+        }
+
+        fn debug(&self) -> String {
+            #[cfg(feature = "debug")]
+            return subject::debug::debug(&self.0);
+            #[cfg(not(feature = "debug"))]
+            unreachable!("`Lacking` answers before it is asked")
+        }
+    }
+
+    impl OwnedMutex for SharedMutex {
+        type Owned = subject::owned::Guard;
+    }
+}

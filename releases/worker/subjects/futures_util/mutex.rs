@@ -1,0 +1,16 @@
+//! The mutex of futures-util.
+
+pub use futures_util::lock::Mutex;
+
+/// A guard that borrows the mutex.
+pub type Guard<'a> = futures_util::lock::MutexGuard<'a, ()>;
+
+/// Waits for the mutex.
+pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
+    mutex.lock().await
+}
+
+/// Compiles only if tasks can use it.
+pub fn is_usable(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    acquire(mutex)
+}

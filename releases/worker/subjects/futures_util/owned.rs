@@ -1,0 +1,20 @@
+//! The guards of futures-util that own.
+
+use std::sync::Arc;
+
+use harness::object::Message;
+
+use super::mutex::Mutex;
+
+/// A guard that owns its share of the mutex.
+pub type Guard = futures_util::lock::OwnedMutexGuard<()>;
+
+/// Waits for the mutex.
+pub async fn acquire(mutex: &Arc<Mutex<()>>) -> Guard {
+    Arc::clone(mutex).lock_owned().await
+}
+
+/// Takes the mutex if it is free.
+pub fn try_acquire(mutex: &Arc<Mutex<()>>) -> Result<Guard, Message> {
+    mutex.try_lock_owned().ok_or_else(Message::none)
+}
