@@ -127,7 +127,6 @@ class AsyncioRuntime:
         self._parked: list[Operation] = []
         self._is_in_line = False
         self._gates: dict[int, Gate] = {}
-        self._failure: BaseException | None = None
         self._is_interrupted = False
 
     # Life.
@@ -223,7 +222,8 @@ class AsyncioRuntime:
         try:
             take()
         except BaseException as failure:
-            self._failure = self._failure or failure
+            assert self._run is not None, "a run has begun"
+            self._run.failure = self._run.failure or failure
 
     async def settle(self) -> None:
         """Let the loop turn until nothing but the conductor is ready."""
@@ -235,8 +235,6 @@ class AsyncioRuntime:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
                 break
-        if self._failure is not None:
-            raise self._failure
 
     def _is_quiet(self) -> bool:
         if self._ready is not None:

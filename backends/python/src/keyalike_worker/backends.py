@@ -39,7 +39,7 @@ ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
 TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")
 
 
-def anyio_cancellation() -> Callable[[Any], Any]:
+def anyio_cancellation() -> Callable[..., Any]:
     """Return what makes a scope of anyio. The oldest releases call it `open_cancel_scope`."""
     import anyio
 
@@ -84,7 +84,7 @@ def trio_backend(make_locks: Callable[[], Locks], scope: str) -> Backend:
     """Return trio with some locks; operations are cancelled by the scopes of `scope`."""
     from .trio_runtime import TrioRuntime, trio_cancellation
 
-    make = trio_cancellation if scope == "trio" else anyio_cancellation()
+    make: Callable[..., Any] = trio_cancellation if scope == "trio" else anyio_cancellation()
     return Backend(
         "trio",
         version("trio"),

@@ -86,6 +86,8 @@ class Conductor:
     async def _settle(self) -> None:
         await self.runtime.settle()
         self.runtime.tell_wakes()
+        if self.run.failure is not None:
+            raise self.run.failure
 
     def _spawn(self, task: Task) -> None:
         if task.state is State.NEW:

@@ -37,6 +37,8 @@ class Run:
         self.tasks: list[Task] = []
         self.lacking: Lacking | None = None
         self.is_livelock = False
+        self.failure: BaseException | None = None
+        """What went wrong in the worker itself."""
         self.touched: int | None = None
         """The object whose library is at work right now."""
         self._polls = [0] * len(script.tasks)

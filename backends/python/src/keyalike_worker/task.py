@@ -56,6 +56,15 @@ class ScriptedPanic(RuntimeError):
     """What `panic` raises."""
 
 
+class LockPanic(Exception):
+    """What a lock raised where a task only lets go."""
+
+    def __init__(self, error: Exception) -> None:
+        """`error` is the lock's own."""
+        super().__init__(str(error))
+        self.error = error
+
+
 Command = Union[Sequence["Step"], LetGo]
 
 AT_REST = -1
@@ -157,8 +166,11 @@ class Task:
         if self.abort_step is not None and isinstance(error, self.runtime.cancelled):
             self._answer_what_is_due()
             self.run.transcript.effect(self.index, {"aborted": {"ending": None}})
+        elif isinstance(error, LockPanic):
+            self._result(panicked(error.error, scripted=False))
         elif not isinstance(error, GeneratorExit):
-            self._result(panicked(error, scripted=False))
+            # The worker's own fault, and nothing that a lock did.
+            self.run.failure = self.run.failure or error
 
     def _answer_what_is_due(self) -> None:
         """Answer the step and the cancel that an abort came in between."""
@@ -177,7 +189,7 @@ class Task:
         elif isinstance(error, self.runtime.cancelled):
             self.ending = {"aborted": message(error)}
         else:
-            self.ending = {"panicked": message(error)}
+            self.ending = {"panicked": message(error.error if isinstance(error, LockPanic) else error)}
         for steps in [self._left, *self.inbox]:
             if not isinstance(steps, LetGo):
                 for step in steps:
@@ -246,8 +258,8 @@ class Task:
             self._effect({"dropped-future": {"object": belonging.object, "future": belonging.name}})
             try:
                 self._close(belonging)
-            except Exception as error:
-                self._effect(panicked(error, scripted=False))
+            except LockPanic as panic:
+                self._effect(panicked(panic.error, scripted=False))
             self.runtime.tell_wakes()
         return True
 
@@ -259,8 +271,11 @@ class Task:
         return None
 
     def _close(self, operation: Operation) -> None:
-        self.runtime.abandon(operation)
-        self._touch(operation.object, operation.close)
+        try:
+            self.runtime.abandon(operation)
+            self._touch(operation.object, operation.close)
+        except Exception as error:
+            raise LockPanic(error) from error
 
     def _touch(self, object_: int, act: Callable[[], Any]) -> Any:
         """Do something to an object: the wakes that come meanwhile come from it."""
@@ -279,7 +294,13 @@ class Task:
             operation.polled_by = self
             return None
         operation.polled_by = self
-        reply: Reply | None = self._touch(operation.object, operation.send)
+        try:
+            reply: Reply | None = self._touch(operation.object, operation.send)
+        except self.runtime.cancelled as error:
+            if self.cancel_step is not None or self.abort_step is not None:
+                raise
+            # Nobody asked for it but the lock itself.
+            return Refused(error)
         return reply
 
     def _throw(self, operation: Operation, error: BaseException) -> Reply | None:

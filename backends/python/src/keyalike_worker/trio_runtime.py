@@ -38,7 +38,7 @@ NOTHING = Nothing()
 TURNS_MAX = 10_000
 """The most batches of the scheduler within one step; more is a livelock."""
 
-MakeCancellation = Callable[[Any], Cancellation]
+MakeCancellation = Callable[[], Cancellation]
 
 
 class Unfit(Exception):
@@ -65,13 +65,11 @@ def fix_order() -> None:
     """Make the scheduler's batches FIFO. Raises `Unfit` if this release has no such generator."""
     scheduler = trio._core._run
     if not hasattr(scheduler, "_r"):
-        raise Unfit(
-            f"trio {trio.__version__} has no trio._core._run._r, whose coin must be fixed; choose another release"
-        )
+        raise Unfit(f"trio {trio.__version__} has no trio._core._run._r, whose coin is to be fixed; choose another one")
     scheduler._r = FixedOrder()
 
 
-def trio_cancellation(_task: Any) -> Cancellation:
+def trio_cancellation() -> Cancellation:
     """Return a scope of trio."""
     scope: Cancellation = trio.CancelScope()
     return scope
@@ -141,7 +139,6 @@ class TrioRuntime:
         self._held: list[Any] | None = None
         self._is_interrupted = False
         self._instrument = Instrument(self)
-        self._failure: BaseException | None = None
 
     # Life.
 
@@ -203,7 +200,7 @@ class TrioRuntime:
         except Exception as error:
             # An exception that left a task would take its nursery with it, and the other tasks.
             if task.state is not State.ENDED:
-                self._failure = self._failure or error
+                task.run.failure = task.run.failure or error
         finally:
             self._tasks.pop(handle.trio_task, None)
 
@@ -253,7 +250,7 @@ class TrioRuntime:
         if task.state is State.GATE and len(registered) == 1:
             task.handle.woken_for = registered[0]
             return
-        self._failure = self._failure or RuntimeError(
+        task.run.failure = task.run.failure or RuntimeError(
             f"{task.name} stands in several queues and one of them broke; trio does not tell which"
         )
 
@@ -356,8 +353,6 @@ class TrioRuntime:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
                 break
-        if self._failure is not None:
-            raise self._failure
 
     def interrupt(self) -> None:
         """End `settle`."""
@@ -371,7 +366,7 @@ class TrioRuntime:
 
     def cancellation(self, task: Task) -> Cancellation:
         """Return what cancels the next operation of the calling task."""
-        return self._make_cancellation(None)
+        return self._make_cancellation()
 
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the scheduler resumes the coroutine by itself."""

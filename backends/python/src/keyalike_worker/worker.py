@@ -17,6 +17,8 @@ from .run import Lacking, Run
 from .script import Script, Step
 from .transcript import Transcript
 
+ASK = {"verb": "ask", "request": "acquire", "object": 0, "place": "task"}
+
 ATTEMPTS_MAX = 10_000
 """How often a script with a time window is begun before the worker gives up."""
 
@@ -33,6 +35,7 @@ def main() -> int:
     warnings.simplefilter("ignore")
     try:
         backend = find(id_)
+        check(backend)
     except NoBackend as error:
         print(f"keyalike_worker: {error}", file=sys.stderr)
         return 3
@@ -61,6 +64,39 @@ def hello(id_: str, backend: Backend) -> dict[str, Any]:
         "capabilities": [*backend.locks.capabilities, *backend.capabilities],
         "seats": ["spawned"],
     }
+
+
+ONE_TASK = {
+    "tasks": ["A"],
+    "objects": [{"name": "m", "primitive": "mutex"}],
+    "lines": [
+        [{"step": 0, "text": "A acquire m", "task": 0, "deed": {"task": ASK}}],
+        [{"step": 1, "text": "A release m", "task": 0, "deed": {"task": {"verb": "release", "object": 0}}}],
+    ],
+    "within_micros": None,
+}
+"""A script that any backend can run, whatever comes of it."""
+
+
+def check(backend: Backend) -> None:
+    """Run one task on a lock.
+
+    Raises `NoBackend` if the libraries that are installed do not go together.
+    """
+    try:
+        conduct(backend, Script.parse(ONE_TASK), Transcript(lambda _: None))
+    except Exception as error:
+        names = f"{backend.locks.name} {backend.locks.version} and {backend.runtime_name} {backend.runtime_version}"
+        told = f"{type(error).__name__}: {error}"
+        raise NoBackend(f"{names} do not go together: {told}; install releases of one time") from error
+
+
+def conduct(backend: Backend, script: Script, transcript: Transcript) -> Conductor:
+    """Run a script once."""
+    runtime = backend.start()
+    conductor = Conductor(Run(script, runtime, transcript), backend.locks)
+    runtime.run(conductor.conduct)
+    return conductor
 
 
 class Server:
@@ -96,24 +132,18 @@ class Server:
         """Run a script once, or until it took no longer than it may."""
         self._channel.say({"started": turn})
         if script.within_micros is None:
-            conductor = self._conduct(script, Transcript(self._channel.say))
+            conductor = conduct(self._backend, script, Transcript(self._channel.say))
         else:
             conductor = self._conduct_within(script, script.within_micros)
         end = {"probe": conductor.probes, "rest": conductor.rests, "fault": conductor.fault}
         self._channel.say({"outcome": {**turn, **end}})
-
-    def _conduct(self, script: Script, transcript: Transcript) -> Conductor:
-        runtime = self._backend.start()
-        conductor = Conductor(Run(script, runtime, transcript), self._backend.locks)
-        runtime.run(conductor.conduct)
-        return conductor
 
     def _conduct_within(self, script: Script, micros: int) -> Conductor:
         """Run until a run is valid: its script took less than `micros`. Only that run is told."""
         for _ in range(ATTEMPTS_MAX):
             answers: list[dict[str, Any]] = []
             # Put into words only afterwards, so that the window measures the locks.
-            conductor = self._conduct(script, Transcript(answers.append))
+            conductor = conduct(self._backend, script, Transcript(answers.append))
             if conductor.micros < micros:
                 self._channel.write(b"".join(map(line, answers)))
                 return conductor
