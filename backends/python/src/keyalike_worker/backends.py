@@ -31,8 +31,6 @@ class NoBackend(Exception):
     """A backend that cannot be started here."""
 
 
-GRANT_WINS = "cancel: a granted wait cannot be cancelled"
-CANCEL_WINS = "cancel: a granted wait can be cancelled"
 COROUTINES = "kept futures: coroutines driven by hand, dropped by close()"
 
 ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
@@ -59,7 +57,7 @@ def asyncio_backend(make_locks: Callable[[], Locks], native_cancel: bool, **opti
         options.pop("version", platform.python_version()),
         make_locks(),
         lambda: AsyncioRuntime(**options),
-        [COROUTINES, cancel, CANCEL_WINS if native_cancel else GRANT_WINS, "abort: Task.cancel()"],
+        [COROUTINES, cancel, "abort: Task.cancel()"],
         ASYNCIO_LACKS,
     )
 
@@ -90,7 +88,7 @@ def trio_backend(make_locks: Callable[[], Locks], scope: str) -> Backend:
         version("trio"),
         make_locks(),
         lambda: TrioRuntime(make),
-        [COROUTINES, f"cancel: {scope}.CancelScope", GRANT_WINS, "abort: trio.CancelScope", "order: FIFO batches"],
+        [COROUTINES, f"cancel: {scope}.CancelScope", "abort: trio.CancelScope", "order: FIFO batches"],
         TRIO_LACKS,
     )
 

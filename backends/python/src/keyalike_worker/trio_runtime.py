@@ -248,7 +248,7 @@ class TrioRuntime:
         if task.state is State.PARKED and not registered:
             return
         if task.state is State.GATE and len(registered) == 1:
-            task.handle.woken_for = registered[0]
+            task.handle.is_woken, task.handle.woken_for = True, registered[0]
             return
         task.run.failure = task.run.failure or RuntimeError(
             f"{task.name} stands in several queues and one of them broke; trio does not tell which"
@@ -281,6 +281,9 @@ class TrioRuntime:
         registration = operation.registration
         del handle.registered[operation.object]
         operation.registration = None
+        if registration is None:
+            # It was dropped by another task meanwhile, and nobody waits for it.
+            return
         waiter = registration.waiter
         if waiter is None:
             operation.signal, operation.is_over = outcome, True

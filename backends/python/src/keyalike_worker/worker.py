@@ -35,12 +35,12 @@ def main() -> int:
     warnings.simplefilter("ignore")
     try:
         backend = find(id_)
-        check(backend)
+        cancel = probe_cancel(backend)
     except NoBackend as error:
         print(f"keyalike_worker: {error}", file=sys.stderr)
         return 3
     channel = Channel()
-    channel.say({"hello": hello(id_, backend)})
+    channel.say({"hello": hello(id_, backend, cancel)})
     try:
         for order in channel.orders():
             if "goodbye" in order:
@@ -53,7 +53,7 @@ def main() -> int:
     return 0
 
 
-def hello(id_: str, backend: Backend) -> dict[str, Any]:
+def hello(id_: str, backend: Backend, cancel: str) -> dict[str, Any]:
     """Return who the worker is."""
     return {
         "protocol": VERSION,
@@ -61,34 +61,43 @@ def hello(id_: str, backend: Backend) -> dict[str, Any]:
         "backend": id_,
         "runtime": {"name": backend.runtime_name, "version": backend.runtime_version},
         "locks": {"name": backend.locks.name, "version": backend.locks.version},
-        "capabilities": [*backend.locks.capabilities, *backend.capabilities],
+        "capabilities": [*backend.locks.capabilities, *backend.capabilities, cancel],
         "seats": ["spawned"],
     }
 
 
-ONE_TASK = {
-    "tasks": ["A"],
+GRANTED_AND_CANCELLED: dict[str, Any] = {
+    "tasks": ["A", "B"],
     "objects": [{"name": "m", "primitive": "mutex"}],
     "lines": [
         [{"step": 0, "text": "A acquire m", "task": 0, "deed": {"task": ASK}}],
-        [{"step": 1, "text": "A release m", "task": 0, "deed": {"task": {"verb": "release", "object": 0}}}],
+        [{"step": 1, "text": "B acquire m", "task": 1, "deed": {"task": ASK}}],
+        [
+            {"step": 2, "text": "A release m", "task": 0, "deed": {"task": {"verb": "release", "object": 0}}},
+            {"step": 3, "text": "cancel B", "task": 1, "deed": {"conductor": {"verb": "cancel"}}},
+        ],
     ],
     "within_micros": None,
 }
-"""A script that any backend can run, whatever comes of it."""
+"""A script that any backend can run. What comes of its last step is told in the hello."""
 
 
-def check(backend: Backend) -> None:
-    """Run one task on a lock.
+def probe_cancel(backend: Backend) -> str:
+    """Return what becomes of a wait that is granted and cancelled, as a capability.
 
     Raises `NoBackend` if the libraries that are installed do not go together.
     """
+    answers: list[dict[str, Any]] = []
     try:
-        conduct(backend, Script.parse(ONE_TASK), Transcript(lambda _: None))
+        conduct(backend, Script.parse(GRANTED_AND_CANCELLED), Transcript(answers.append))
     except Exception as error:
         names = f"{backend.locks.name} {backend.locks.version} and {backend.runtime_name} {backend.runtime_version}"
         told = f"{type(error).__name__}: {error}"
         raise NoBackend(f"{names} do not go together: {told}; install releases of one time") from error
+    events = [answer["event"] for answer in answers if "event" in answer]
+    if any(event["at"] == {"step": 3} and event["what"] == "not-cancelled" for event in events):
+        return "cancel: a granted wait cannot be cancelled"
+    return "cancel: a granted wait can be cancelled"
 
 
 def conduct(backend: Backend, script: Script, transcript: Transcript) -> Conductor:
