@@ -18,6 +18,7 @@ from .runtime import Cancellation, trap
 from .task import State
 
 if TYPE_CHECKING:
+    from .operation import Reply
     from .run import Run
     from .task import Task
 
@@ -125,7 +126,6 @@ class AsyncioRuntime:
         self._ready: Any = getattr(self._loop, "_ready", None)
         self._run: Run | None = None
         self._parked: list[Operation] = []
-        self._is_in_line = False
         self._gates: dict[int, Gate] = {}
         self._is_interrupted = False
 
@@ -211,12 +211,10 @@ class AsyncioRuntime:
 
     async def line(self, takes: Sequence[Callable[[], None]]) -> None:
         """Put each of `takes` into the loop's queue, one behind the other; what they wake comes behind all of them."""
-        self._is_in_line = len(takes) > 1
         for take in takes:
             self._loop.call_soon(self._take, take)
         # A turn of its own, so that no loop is asked whether it is quiet while they are still to come.
         await trap(None)
-        self._is_in_line = False
 
     def _take(self, take: Callable[[], None]) -> None:
         try:
@@ -299,7 +297,7 @@ class AsyncioRuntime:
 
     def tell_wakes(self) -> None:
         """Tell the wakes that have come in a line, before its next step begins. Else the callbacks come in time."""
-        if self._is_in_line:
+        if self._run is not None and self._run.is_in_line:
             for operation in list(self._parked):
                 self._tell_wake(operation)
 
@@ -326,10 +324,22 @@ class AsyncioRuntime:
         operation.trap.add_done_callback(pass_on)
         await own
 
-    def abandon(self, operation: Operation) -> None:
-        """Cancel the future that a coroutine waits for, as the cancellation of a task does, before it is closed."""
+    def drop(self, operation: Operation) -> Reply | None:
+        """Cancel the future that a coroutine waits for and throw into it, as the cancellation of a task does."""
         if operation.registration is not None:
             self._parked.remove(operation)
             operation.registration = None
-        if operation.is_started and operation.trap is not None:
-            operation.trap.cancel()
+        reply: Reply | None = None
+        try:
+            if operation.is_started and self._make_cancellation is not NativeCancellation and self.is_ready(operation):
+                # A scope of anyio does not reach a task whose future is done, nor its shielded checkpoints.
+                reply = operation.send()
+            elif operation.is_started:
+                if operation.trap is not None:
+                    operation.trap.cancel()
+                reply = operation.throw(asyncio.CancelledError())
+        except asyncio.CancelledError:
+            return None
+        if reply is None:
+            operation.close()
+        return reply

@@ -31,7 +31,7 @@ class NoBackend(Exception):
     """A backend that cannot be started here."""
 
 
-COROUTINES = "kept futures: coroutines driven by hand, dropped by close()"
+COROUTINES = "kept futures: coroutines driven by hand, dropped by cancelling them"
 
 ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
 TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")

@@ -68,6 +68,7 @@ class Conductor:
     async def _line(self, line: Sequence[Step]) -> None:
         """Do the steps of a line with nothing in between; neighbours of one task share one go."""
         parts = groups(line)
+        self.run.is_in_line = len(line) > 1
         if len(parts) > 1:
             await self._bring_to_life(line)
         takes: list[Callable[[], None]] = [partial(self._take, part) for part in parts]

@@ -36,6 +36,8 @@ class Run:
         self.objects: list[Mutex | None] = []
         self.tasks: list[Task] = []
         self.lacking: Lacking | None = None
+        self.is_in_line = False
+        """Whether the line that was begun last has several steps."""
         self.is_livelock = False
         self.failure: BaseException | None = None
         """What went wrong in the worker itself."""

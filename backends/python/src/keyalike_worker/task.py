@@ -257,7 +257,7 @@ class Task:
         if isinstance(belonging, Operation):
             self._effect({"dropped-future": {"object": belonging.object, "future": belonging.name}})
             try:
-                self._close(belonging)
+                self.close(belonging)
             except LockPanic as panic:
                 self._effect(panicked(panic.error, scripted=False))
             self.runtime.tell_wakes()
@@ -270,12 +270,21 @@ class Task:
             return error
         return None
 
-    def _close(self, operation: Operation) -> None:
+    def close(self, operation: Operation) -> None:
+        """Drop an operation that nobody awaits.
+
+        A grant may win over the cancellation. It is given back then, as the `async with` that asked for it would.
+        """
         try:
-            self.runtime.abandon(operation)
-            self._touch(operation.object, operation.close)
+            reply = self._touch(operation.object, lambda: self.runtime.drop(operation))
         except Exception as error:
             raise LockPanic(error) from error
+        if isinstance(reply, Refused) and isinstance(reply.error, Exception):
+            raise LockPanic(reply.error)
+        if isinstance(reply, Granted):
+            refusal = self._give_back(Guard(operation.object, operation.mutex))
+            if refusal is not None:
+                self._effect({"not-released": {"object": operation.object, "message": message(refusal)}})
 
     def _touch(self, object_: int, act: Callable[[], Any]) -> Any:
         """Do something to an object: the wakes that come meanwhile come from it."""
@@ -487,7 +496,7 @@ class Task:
         if received:
             to.belongings.append(operation)
         else:
-            self._close(operation)
+            self.close(operation)
 
     async def _panic(self, step: Step) -> None:
         self.runtime.before_end(self, step.index)
@@ -590,7 +599,7 @@ class Task:
     async def _drop(self, step: Step) -> None:
         operation = self._take_future(step)
         self._result({"dropped-future": {"object": operation.object, "future": operation.name}})
-        self._close(operation)
+        self.close(operation)
 
     async def _enter(self, step: Step) -> None:
         self.belongings.append(Scope(step.number("scope")))

@@ -7,6 +7,7 @@ out while the steps of one line are taken, so that what they wake stands still. 
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Callable
@@ -19,6 +20,7 @@ from .runtime import Cancellation, trap
 from .task import State
 
 if TYPE_CHECKING:
+    from .operation import Reply
     from .run import Run
     from .task import Task
 
@@ -170,8 +172,8 @@ class TrioRuntime:
             for belonging in [*task.belongings]:
                 if isinstance(belonging, Operation):
                     task.belongings.remove(belonging)
-                    self.abandon(belonging)
-                    belonging.coroutine.close()
+                    with contextlib.suppress(Exception):
+                        self.drop(belonging)
         self._tasks.clear()
         self._nursery.cancel_scope.cancel()
 
@@ -282,7 +284,9 @@ class TrioRuntime:
         del handle.registered[operation.object]
         operation.registration = None
         if registration is None:
-            # It was dropped by another task meanwhile, and nobody waits for it.
+            # Another task has dropped it meanwhile, when it was granted already.
+            operation.signal, operation.is_over = outcome, True
+            task.close(operation)
             return
         waiter = registration.waiter
         if waiter is None:
@@ -462,14 +466,22 @@ class TrioRuntime:
                 registration.waiter = None
                 outcome.unwrap()
 
-    def abandon(self, operation: Operation) -> None:
-        """Take an operation out of the lock's queue, as a cancellation does, before it is closed."""
+    def drop(self, operation: Operation) -> Reply | None:
+        """Take an operation out of the lock's queue, as a cancellation does; what is scheduled cannot be cancelled."""
         registration, operation.registration = operation.registration, None
-        if registration is None or operation.is_over:
-            return
-        handle = registration.task.handle
-        if handle.woken_for is operation:
-            # Granted, and its task has not run since: there is nothing to take back.
-            return
-        handle.registered.pop(operation.object, None)
-        self._give_up(operation, registration, lambda: None)
+        if registration is not None:
+            handle = registration.task.handle
+            if handle.woken_for is operation:
+                # The task in whose name it stood is scheduled for it, and drops it when it runs.
+                return None
+            handle.registered.pop(operation.object, None)
+            self._give_up(operation, registration, lambda: None)
+        elif operation.is_started and self.is_ready(operation):
+            reply = operation.send()
+            while reply is None and self.is_ready(operation):
+                reply = operation.send()
+            if reply is not None:
+                return reply
+            operation.trap.abort_func(lambda: None)
+        operation.close()
+        return None
