@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from .operation import Operation
+from .operation import Operation, Refused
 from .runtime import Cancellation, trap
 from .task import State
 
@@ -334,6 +334,9 @@ class AsyncioRuntime:
             if operation.is_started and self._make_cancellation is not NativeCancellation and self.is_ready(operation):
                 # A scope of anyio does not reach a task whose future is done, nor its shielded checkpoints.
                 reply = operation.send()
+                if isinstance(reply, Refused):
+                    # It had failed already, and nobody asks for how.
+                    return None
             elif operation.is_started:
                 if operation.trap is not None:
                     operation.trap.cancel()

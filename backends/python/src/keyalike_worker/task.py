@@ -280,6 +280,7 @@ class Task:
         except Exception as error:
             raise LockPanic(error) from error
         if isinstance(reply, Refused) and isinstance(reply.error, Exception):
+            # An exception in answer to the cancellation, as whoever awaits the cancelled would get it.
             raise LockPanic(reply.error)
         if isinstance(reply, Granted):
             refusal = self._give_back(Guard(operation.object, operation.mutex))
@@ -343,6 +344,8 @@ class Task:
             if self._due is not None:
                 self._result(waits(operation.object, operation.name))
             self._tell_cancelled(operation, operation.name if is_kept else None)
+            if is_kept and self.runtime.is_bare(operation):
+                self._effect("promised")
         elif self.cancel_step is not None:
             self._tell_not_cancelled()
         return reply

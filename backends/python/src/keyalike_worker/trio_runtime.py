@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import trio
 
-from .operation import Operation
+from .operation import Operation, Refused
 from .run import Lacking
 from .runtime import Cancellation, trap
 from .task import State
@@ -150,6 +150,8 @@ class TrioRuntime:
 
     async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         failure: BaseException | None = None
+        # Exceptions of trio name the task that cancels.
+        trio.lowlevel.current_task().name = "conductor"
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -481,7 +483,8 @@ class TrioRuntime:
             while reply is None and self.is_ready(operation):
                 reply = operation.send()
             if reply is not None:
-                return reply
+                # If it had failed already, nobody asks for how.
+                return None if isinstance(reply, Refused) else reply
             operation.trap.abort_func(lambda: None)
         operation.close()
         return None
