@@ -7,18 +7,20 @@ out while the steps of one line are taken, so that what they wake stands still. 
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 import trio
 
-from .operation import Operation
+from .operation import Operation, Refused
 from .run import Lacking
 from .runtime import Cancellation, trap
 from .task import State
 
 if TYPE_CHECKING:
+    from .operation import Reply
     from .run import Run
     from .task import Task
 
@@ -38,7 +40,7 @@ NOTHING = Nothing()
 TURNS_MAX = 10_000
 """The most batches of the scheduler within one step; more is a livelock."""
 
-MakeCancellation = Callable[[Any], Cancellation]
+MakeCancellation = Callable[[], Cancellation]
 
 
 class Unfit(Exception):
@@ -65,13 +67,11 @@ def fix_order() -> None:
     """Make the scheduler's batches FIFO. Raises `Unfit` if this release has no such generator."""
     scheduler = trio._core._run
     if not hasattr(scheduler, "_r"):
-        raise Unfit(
-            f"trio {trio.__version__} has no trio._core._run._r, whose coin must be fixed; choose another release"
-        )
+        raise Unfit(f"trio {trio.__version__} has no trio._core._run._r, whose coin is to be fixed; choose another one")
     scheduler._r = FixedOrder()
 
 
-def trio_cancellation(_task: Any) -> Cancellation:
+def trio_cancellation() -> Cancellation:
     """Return a scope of trio."""
     scope: Cancellation = trio.CancelScope()
     return scope
@@ -141,7 +141,6 @@ class TrioRuntime:
         self._held: list[Any] | None = None
         self._is_interrupted = False
         self._instrument = Instrument(self)
-        self._failure: BaseException | None = None
 
     # Life.
 
@@ -151,6 +150,8 @@ class TrioRuntime:
 
     async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         failure: BaseException | None = None
+        # Exceptions of trio name the task that cancels.
+        trio.lowlevel.current_task().name = "conductor"
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -173,8 +174,8 @@ class TrioRuntime:
             for belonging in [*task.belongings]:
                 if isinstance(belonging, Operation):
                     task.belongings.remove(belonging)
-                    self.abandon(belonging)
-                    belonging.coroutine.close()
+                    with contextlib.suppress(Exception):
+                        self.drop(belonging)
         self._tasks.clear()
         self._nursery.cancel_scope.cancel()
 
@@ -203,7 +204,7 @@ class TrioRuntime:
         except Exception as error:
             # An exception that left a task would take its nursery with it, and the other tasks.
             if task.state is not State.ENDED:
-                self._failure = self._failure or error
+                task.run.failure = task.run.failure or error
         finally:
             self._tasks.pop(handle.trio_task, None)
 
@@ -251,9 +252,9 @@ class TrioRuntime:
         if task.state is State.PARKED and not registered:
             return
         if task.state is State.GATE and len(registered) == 1:
-            task.handle.woken_for = registered[0]
+            task.handle.is_woken, task.handle.woken_for = True, registered[0]
             return
-        self._failure = self._failure or RuntimeError(
+        task.run.failure = task.run.failure or RuntimeError(
             f"{task.name} stands in several queues and one of them broke; trio does not tell which"
         )
 
@@ -284,6 +285,11 @@ class TrioRuntime:
         registration = operation.registration
         del handle.registered[operation.object]
         operation.registration = None
+        if registration is None:
+            # Another task has dropped it meanwhile, when it was granted already.
+            operation.signal, operation.is_over = outcome, True
+            task.close(operation)
+            return
         waiter = registration.waiter
         if waiter is None:
             operation.signal, operation.is_over = outcome, True
@@ -356,8 +362,6 @@ class TrioRuntime:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
                 break
-        if self._failure is not None:
-            raise self._failure
 
     def interrupt(self) -> None:
         """End `settle`."""
@@ -371,7 +375,7 @@ class TrioRuntime:
 
     def cancellation(self, task: Task) -> Cancellation:
         """Return what cancels the next operation of the calling task."""
-        return self._make_cancellation(None)
+        return self._make_cancellation()
 
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the scheduler resumes the coroutine by itself."""
@@ -464,14 +468,23 @@ class TrioRuntime:
                 registration.waiter = None
                 outcome.unwrap()
 
-    def abandon(self, operation: Operation) -> None:
-        """Take an operation out of the lock's queue, as a cancellation does, before it is closed."""
+    def drop(self, operation: Operation) -> Reply | None:
+        """Take an operation out of the lock's queue, as a cancellation does; what is scheduled cannot be cancelled."""
         registration, operation.registration = operation.registration, None
-        if registration is None or operation.is_over:
-            return
-        handle = registration.task.handle
-        if handle.woken_for is operation:
-            # Granted, and its task has not run since: there is nothing to take back.
-            return
-        handle.registered.pop(operation.object, None)
-        self._give_up(operation, registration, lambda: None)
+        if registration is not None:
+            handle = registration.task.handle
+            if handle.woken_for is operation:
+                # The task in whose name it stood is scheduled for it, and drops it when it runs.
+                return None
+            handle.registered.pop(operation.object, None)
+            self._give_up(operation, registration, lambda: None)
+        elif operation.is_started and self.is_ready(operation):
+            reply = operation.send()
+            while reply is None and self.is_ready(operation):
+                reply = operation.send()
+            if reply is not None:
+                # If it had failed already, nobody asks for how.
+                return None if isinstance(reply, Refused) else reply
+            operation.trap.abort_func(lambda: None)
+        operation.close()
+        return None
