@@ -28,6 +28,18 @@ BARE = trio.lowlevel.cancel_shielded_checkpoint().send(None)
 """What a task yields to be resumed by the scheduler itself, in the next batch."""
 
 
+def sleep(abort: Callable[[Any], Any]) -> Any:
+    """Return what a task yields to wait until it is scheduled. The outcome of that comes back unopened."""
+    waiting = trio.lowlevel.wait_task_rescheduled(abort)
+    what = waiting.send(None)
+    waiting.close()
+    return what
+
+
+SLEEP = sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+"""What a task yields to wait for a command. A cancellation ends that at once."""
+
+
 class Nothing:
     """The outcome with which trio resumes a task that only gave way."""
 
@@ -109,17 +121,17 @@ class Instrument(trio.abc.Instrument):  # type: ignore[misc]
     def __init__(self, runtime: TrioRuntime) -> None:
         """Tell `runtime`."""
         self._runtime = runtime
+        self.conductor: Any = None
         self.scheduled = 0
-        """How many tasks are scheduled and have not run since."""
+        """How often tasks were scheduled since the conductor was. Those before it have run when it runs."""
 
     def task_scheduled(self, task: Any) -> None:
         """Count it, and tell it."""
-        self.scheduled += 1
-        self._runtime.note_scheduled(task)
-
-    def before_task_step(self, _task: Any) -> None:
-        """Count it off: it runs now."""
-        self.scheduled -= 1
+        if task is self.conductor:
+            self.scheduled = 0
+        else:
+            self.scheduled += 1
+            self._runtime.note_scheduled(task)
 
 
 class TrioRuntime:
@@ -150,8 +162,9 @@ class TrioRuntime:
 
     async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         failure: BaseException | None = None
+        self._instrument.conductor = trio.lowlevel.current_task()
         # Exceptions of trio name the task that cancels.
-        trio.lowlevel.current_task().name = "conductor"
+        self._instrument.conductor.name = "conductor"
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -261,7 +274,7 @@ class TrioRuntime:
     async def gate(self, task: Task) -> None:
         """Park until the conductor schedules the task. What an object schedules meanwhile is for a kept operation."""
         while True:
-            outcome = await self._sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            outcome = await trap(SLEEP)
             handle = task.handle
             if handle.woken_for is None:
                 outcome.unwrap()
@@ -269,14 +282,6 @@ class TrioRuntime:
             self._note_signal(task, outcome)
             if task.inbox:
                 return
-
-    @staticmethod
-    async def _sleep(abort: Callable[[Any], Any]) -> Any:
-        """Wait to be scheduled. Return the outcome with which that happened, unopened."""
-        sleep = trio.lowlevel.wait_task_rescheduled(abort)
-        what = sleep.send(None)
-        sleep.close()
-        return await trap(what)
 
     def _note_signal(self, task: Task, outcome: Any) -> None:
         """Keep what the task was scheduled with for the kept operation that it is meant for."""
@@ -338,6 +343,7 @@ class TrioRuntime:
                 queue.clear()
         self._held = None
         queue.extendleft(reversed(held))
+        self._instrument.scheduled += len(held)
 
     def _is_resumed(self, trio_task: Any) -> bool:
         task = self._tasks.get(trio_task)
@@ -437,7 +443,7 @@ class TrioRuntime:
             registration.task.handle.registered.pop(operation.object, None)
             return self._give_up(operation, registration, raise_cancel)
 
-        outcome = await self._sleep(give_up)
+        outcome = await trap(sleep(give_up))
         operation.registration = None
         return outcome
 
@@ -459,7 +465,7 @@ class TrioRuntime:
         registration = operation.registration
         while not operation.is_over:
             registration.waiter = None if registration.task is task else task
-            outcome = await self._sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            outcome = await trap(SLEEP)
             if task.handle.woken_for is not None:
                 self._note_signal(task, outcome)
             elif registration.waiter is task and operation.registration is None:
