@@ -22,6 +22,8 @@ mod subject {
     pub(crate) mod semaphore;
     #[cfg(feature = "try_acquire")]
     pub(crate) mod try_acquire;
+    #[cfg(feature = "try_plain")]
+    pub(crate) mod try_plain;
 }
 
 use std::process::ExitCode;
