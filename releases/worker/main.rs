@@ -87,7 +87,8 @@ fn pair<R: Runtime, L: LockLibrary>(id: &str, crate_name: &str, runtime: Arc<R>)
 }
 
 fn package(name: &str) -> Subject {
-    let version = packages::PACKAGES.iter().find(|(known, _)| *known == name).map_or("unknown", |(_, version)| *version);
+    let version =
+        packages::PACKAGES.iter().find(|(known, _)| *known == name).map_or("unknown", |(_, version)| *version);
     Subject { name: name.to_owned(), version: version.to_owned() }
 }
 
