@@ -1,46 +1,122 @@
 //! Which backends a command runs: the `--backend` patterns, held against those that are built and those that could be.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use backends::Entry;
 use globset::{Glob, GlobMatcher};
-use harness::backend::Backend;
+use harness::backend::{Backend, Remote};
+use harness::isolation::{WorkerCommand, Workshop};
 use harness::scenario::diagnostic::nearest;
+use releases::id::ReleaseId;
 
+use crate::bootstrap;
 use crate::failure::Failure;
+use crate::release_runs;
 
 /// Which backends.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct BackendChoice {
-    /// Run these backends: an id, a glob, or `all`. Without it, the native pair of every runtime.
+    /// Run these backends: an id, a glob, `all` that are built in, or releases such as `tokio@1.53.1`, `trio+anyio@4.5.0` or
+    /// 'asyncio+anyio@>=4.4'. Without it, the native pair of every runtime.
     #[arg(long = "backend", value_name = "GLOB|all")]
     pub(crate) patterns: Vec<String>,
+    /// Run the backend of this worker: a program in any language that speaks the protocol of docs/PROTOCOL.md
+    #[arg(long = "worker", value_name = "COMMAND")]
+    pub(crate) workers: Vec<String>,
+    /// How long a worker may be silent, and how long one of this program may keep a processor busy in silence
+    /// [default: 10s and 2s]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) watchdog: Option<Duration>,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is no number of seconds, such as 10 or 0.5"))?;
+    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| "a number above 0 is needed".to_owned())
 }
 
 impl BackendChoice {
-    /// Starts the backends that are asked for, in the order of their ids.
+    /// Returns the choice of the one backend `id`.
+    pub(crate) fn one(id: &str) -> Self {
+        Self { patterns: vec![id.to_owned()], ..Self::default() }
+    }
+
+    /// Returns the place of the workers that the choice asks for.
+    pub(crate) fn workshop(&self) -> Workshop {
+        let workshop = Workshop::new(self.watchdog);
+        match std::env::current_exe() {
+            Ok(program) => workshop.guarded_by(program),
+            Err(_) => workshop,
+        }
+    }
+
+    /// Starts the backends that are asked for: those that are built in, in the order of their ids, then the workers in the
+    /// order in which they are given. If none is asked for, those are the native ones.
     ///
     /// # Errors
     ///
-    /// [`Failure::Unknown`] or [`Failure::NotBuilt`], if a pattern matches no backend that is built.
-    pub(crate) fn start(&self) -> Result<Vec<Arc<dyn Backend>>, Failure> {
-        let entries = backends::all();
-        let mut chosen = vec![self.patterns.is_empty(); entries.len()];
-        if self.patterns.is_empty() {
-            entries.iter().zip(&mut chosen).for_each(|(entry, is_chosen)| *is_chosen = entry.native);
+    /// [`Failure::Unknown`] or [`Failure::NotBuilt`], if a pattern matches no backend that is built;
+    /// [`Failure::Isolation`], if a worker does not start; [`Failure::Twice`], if two have one id.
+    pub(crate) fn start(&self, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+        let (releases, built_in): (Vec<&String>, Vec<&String>) =
+            self.patterns.iter().partition(|pattern| is_release(pattern));
+        let is_default = self.patterns.is_empty() && self.workers.is_empty();
+        let mut started = if is_default || !built_in.is_empty() { start_built_in(&built_in)? } else { Vec::new() };
+        for id in releases {
+            started.extend(release_runs::start_all(id, workshop)?);
         }
-        for pattern in &self.patterns {
-            let matches = matcher(if pattern == "all" { "*" } else { pattern })?;
-            let mut found = false;
-            for (_, is_chosen) in entries.iter().zip(&mut chosen).filter(|(entry, _)| matches.is_match(&entry.id)) {
-                (*is_chosen, found) = (true, true);
-            }
-            if !found {
-                return Err(nothing_like(pattern, &matches, &entries));
-            }
+        for worker in &self.workers {
+            started.push(Arc::new(Remote::greet(workshop, worker_command(worker)?)?));
         }
-        Ok(entries.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(entry, _)| entry.start()).collect())
+        let mut ids = BTreeSet::new();
+        match started.iter().find(|backend| !ids.insert(backend.id().to_owned())) {
+            Some(backend) => Err(Failure::Twice { id: backend.id().to_owned() }),
+            None => Ok(started),
+        }
     }
+}
+
+/// Returns whether a pattern names releases, which run in workers of their own. One that is wrong counts as one, so that it
+/// is told what is wrong with it.
+fn is_release(pattern: &str) -> bool {
+    !matches!(ReleaseId::parse(pattern), Ok(None))
+}
+
+/// Starts the backends that are built in and match one of `patterns`, or the native ones if there is none.
+fn start_built_in(patterns: &[&String]) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+    bootstrap::require_backends()?;
+    let entries = backends::all();
+    let mut chosen = vec![false; entries.len()];
+    if patterns.is_empty() {
+        entries.iter().zip(&mut chosen).for_each(|(entry, is_chosen)| *is_chosen = entry.native);
+    }
+    for pattern in patterns {
+        let matches = matcher(if *pattern == "all" { "*" } else { pattern })?;
+        let mut found = false;
+        for (_, is_chosen) in entries.iter().zip(&mut chosen).filter(|(entry, _)| matches.is_match(&entry.id)) {
+            (*is_chosen, found) = (true, true);
+        }
+        if !found {
+            return Err(nothing_like(pattern, &matches, &entries));
+        }
+    }
+    Ok(entries.iter().zip(chosen).filter(|(_, is_chosen)| *is_chosen).map(|(entry, _)| entry.start()).collect())
+}
+
+/// Returns the command of a worker, split as a shell does.
+///
+/// # Errors
+///
+/// [`Failure::WorkerCommand`].
+pub(crate) fn worker_command(text: &str) -> Result<WorkerCommand, Failure> {
+    let failure = |reason: String| Failure::WorkerCommand { command: text.to_owned(), reason };
+    let words = shell_words::split(text).map_err(|error| failure(error.to_string()))?;
+    let mut words = words.into_iter();
+    let program = words.next().ok_or_else(|| failure("it is empty".to_owned()))?;
+    Ok(WorkerCommand::foreign(program, words))
 }
 
 /// Returns a matcher for a glob.

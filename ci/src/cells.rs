@@ -1,35 +1,75 @@
-//! Runs scenarios on backends for a command, with progress on a terminal.
+//! Runs scenarios on backends for a command, with progress on a terminal and a journal where one is asked for.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::backend::Backend;
 use harness::driver::program::Program;
-use harness::isolation::Workshop;
 use harness::report::{CellReport, give_letters};
-use harness::runner::{Options, run_all};
+use harness::runner::{Cell, Options, run_all};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::backend_choice::BackendChoice;
 use crate::failure::Failure;
+use crate::journal::Journal;
+use crate::output;
 use crate::scenario_choice::Programs;
 
-/// Runs every scenario on every backend, `runs` times in each seat. The cells are sorted by scenario, then by backend.
+/// Runs every scenario on the backends of a choice, once in each seat.
 ///
 /// # Errors
 ///
-/// [`Failure::OwnPath`], if no worker can be started.
+/// [`Failure`], if a backend does not start.
+pub(crate) fn once(programs: &Programs, choice: &BackendChoice) -> Result<Vec<CellReport>, Failure> {
+    let workers = Arc::new(choice.workshop());
+    let backends = choice.start(&workers)?;
+    run(programs, &backends, &Options { runs: 1, workers, isolate: false }, None)
+}
+
+/// Runs every scenario on every backend. The cells are sorted by scenario, then by backend. Those that the file `resume`
+/// has are not run again, and every other is kept in it as soon as it is done.
+///
+/// # Errors
+///
+/// [`Failure::Journal`], if `resume` belongs to another run.
 pub(crate) fn run(
     programs: &Programs,
     backends: &[Arc<dyn Backend>],
-    runs: usize,
-    isolate: bool,
+    options: &Options,
+    resume: Option<&Path>,
 ) -> Result<Vec<CellReport>, Failure> {
     let programs: Vec<Arc<Program>> = programs.values().cloned().collect();
-    let workers = Arc::new(Workshop::new(None));
+    let journal = resume.map(|path| Journal::open(path, backends, options)).transpose()?.map(Mutex::new);
+    let lock = |journal: &'_ Mutex<Journal>| journal.lock().unwrap_or_else(PoisonError::into_inner).known();
+    let known = journal.as_ref().map(lock).unwrap_or_default();
     let bar = progress_bar(programs.len() * backends.len());
-    let options = Options { runs, workers, isolate };
-    let cells = run_all(&programs, backends, &options, &|done| bar.set_position(done as u64));
+    let place = |program: &Program, backend: &dyn Backend| (program.scenario.to_string(), backend.id().to_owned());
+    let is_done = |program: &Program, backend: &dyn Backend| {
+        let is_known = known.contains_key(&place(program, backend));
+        bar.inc(u64::from(is_known));
+        is_known
+    };
+    let finished = |cell: &Cell| {
+        if let Some(journal) = &journal {
+            journal.lock().unwrap_or_else(PoisonError::into_inner).add(cell);
+        }
+        bar.inc(1);
+    };
+    let ran = run_all(&programs, backends, options, &is_done, &finished);
     bar.finish_and_clear();
-    let mut cells: Vec<CellReport> = cells.iter().map(CellReport::of).collect();
+    if let Some(journal) = journal {
+        let trouble = journal.into_inner().unwrap_or_else(PoisonError::into_inner).close();
+        trouble.iter().for_each(output::complain);
+    }
+    let mut cells: Vec<CellReport> = ran.iter().map(CellReport::of).collect();
+    for program in &programs {
+        cells.extend(backends.iter().filter_map(|backend| known.get(&place(program, &**backend)).cloned()));
+    }
+    let column = |id: &str| backends.iter().position(|backend| backend.id() == id);
+    cells.sort_by(|one, other| {
+        let key = |cell: &CellReport| (cell.scenario.clone(), column(&cell.backend));
+        key(one).cmp(&key(other))
+    });
     give_letters(&mut cells);
     Ok(cells)
 }

@@ -5,6 +5,7 @@ mod diff;
 mod explain;
 mod fmt;
 mod gate;
+mod guard;
 mod lint;
 mod list;
 mod migrate;
@@ -44,6 +45,9 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Serve as a worker on stdin and stdout: one JSON value a line
     Serve(serve::Serve),
+    /// Become a worker that ends with its parent
+    #[command(hide = true)]
+    Guard(guard::Guard),
 }
 
 impl Command {
@@ -66,6 +70,7 @@ impl Command {
             Command::Bisect(bisect) => bisect.execute(),
             Command::Migrate(migrate) => migrate.execute(),
             Command::Serve(serve) => serve.execute(),
+            Command::Guard(guard) => guard.execute(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use harness::isolation::IsolationError;
 use harness::report::Status;
 use harness::report::json::ReadError;
 use harness::report::junit::SerializeError;
@@ -87,18 +88,33 @@ pub(crate) enum Failure {
     /// A report that cannot be put into XML.
     #[error("the report cannot be written as XML: {0}; write it with --format json")]
     Xml(SerializeError),
-    /// The running program is not known to itself.
-    #[error("the path of this program is not known: {0}; start it by its full path, so that it can start workers")]
-    OwnPath(std::io::Error),
+    /// A worker that does not start or breaks the protocol.
+    #[error(transparent)]
+    Isolation(#[from] IsolationError),
+    /// A worker's program that does not start.
+    #[error("`{}`: {source}; name a program that exists and may be run", program.display())]
+    Exec { program: PathBuf, source: std::io::Error },
+    /// A command that is none.
+    #[error("`{command}` is no command of a worker: {reason}; quote it as for a shell")]
+    WorkerCommand { command: String, reason: String },
+    /// Two columns of one name.
+    #[error("two backends are called `{id}`; name each once, or give the worker another id in its hello")]
+    Twice { id: String },
+    /// A journal that belongs to another run, or that cannot be read.
+    #[error("{}: {reason}; remove it to begin anew, or name another file with --resume", path.display())]
+    Journal { path: PathBuf, reason: String },
+    /// A journal that cannot be written.
+    #[error("{}: {source}; free some space and repeat the command: what the journal holds is not run again", path.display())]
+    JournalWrite { path: PathBuf, source: std::io::Error },
     /// A step of the gate that does not start.
     #[error("`{command}`: {source}; install cargo, or run the step by hand from the root of the workspace")]
     Step { command: String, source: std::io::Error },
+    /// A schema that cannot be printed.
+    #[error("the schema cannot be written as JSON: {0}")]
+    Schema(serde_json::Error),
     /// A release that cannot be found or made into a worker.
     #[error(transparent)]
     Release(Box<releases::error::ReleaseError>),
-    /// A worker that does not start.
-    #[error(transparent)]
-    Isolation(#[from] harness::isolation::IsolationError),
     /// Version arguments between which there is nothing to compare.
     #[error("{what}; {hint}")]
     Versions { what: String, hint: String },
@@ -111,10 +127,11 @@ impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {
             Failure::Release(error) if !error.is_usage() => 3,
-            Failure::Isolation(_) => 3,
             Failure::Write { .. }
             | Failure::Xml(_)
-            | Failure::OwnPath(_)
+            | Failure::Isolation(_)
+            | Failure::Exec { .. }
+            | Failure::JournalWrite { .. }
             | Failure::Worker(_)
             | Failure::Step { .. } => 3,
             _ => 2,

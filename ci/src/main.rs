@@ -7,6 +7,7 @@ mod bootstrap;
 mod cells;
 mod command;
 mod failure;
+mod journal;
 mod output;
 mod release_runs;
 mod scenario_choice;

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use harness::backend::{Backend, Remote};
 use harness::isolation::Workshop;
 use harness::report::CellReport;
+use harness::runner::Options;
 use harness::scenario::name::ScenarioName;
 use harness::suite::Suite;
 use releases::error::ReleaseError;
 use releases::id::ReleaseId;
 use releases::package::Package;
 use releases::places::Places;
-use releases::resolve::{Release, choose_versions, default_pairs};
+use releases::resolve::{Release, choose_versions, default_pairs, expand};
 use releases::version::Version;
 
+use crate::backend_choice::BackendChoice;
 use crate::failure::Failure;
 use crate::scenario_choice::Programs;
 use crate::{cells, output};
@@ -23,6 +25,7 @@ use crate::{cells, output};
 pub(crate) struct ReleaseRuns {
     pub(crate) package: &'static Package,
     pub(crate) places: Places,
+    options: Options,
 }
 
 /// What running a release came to.
@@ -40,7 +43,9 @@ impl ReleaseRuns {
     ///
     /// [`Failure::Release`], if there is no such package.
     pub(crate) fn new(package: &str) -> Result<Self, Failure> {
-        Ok(Self { package: Package::named(package)?, places: places()? })
+        let workers = Arc::new(BackendChoice::default().workshop());
+        let options = Options { runs: 1, workers, isolate: false };
+        Ok(Self { package: Package::named(package)?, places: places()?, options })
     }
 
     /// Returns the releases that version arguments mean, in their order, each once.
@@ -70,8 +75,8 @@ impl ReleaseRuns {
     ///
     /// [`Failure::Release`], if it cannot be run for a reason that the next release will have too.
     pub(crate) fn run(&self, pair: &ReleaseId, version: &Version, programs: &Programs) -> Result<Ran, Failure> {
-        match start(&Release::of(pair, version), &self.places) {
-            Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], 1, false)?)),
+        match start(&Release::of(pair, version), &self.places, &self.options.workers) {
+            Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &self.options, None)?)),
             Err(Failure::Release(error)) if error.is_of_release() => Ok(Ran::Skipped(error.to_string())),
             Err(failure) => Err(failure),
         }
@@ -92,9 +97,20 @@ pub(crate) fn places() -> Result<Places, Failure> {
 /// # Errors
 ///
 /// [`Failure::Release`] or [`Failure::Isolation`].
-pub(crate) fn start(release: &Release, places: &Places) -> Result<Arc<dyn Backend>, Failure> {
+pub(crate) fn start(release: &Release, places: &Places, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
     let command = release.prepare(places)?;
-    Ok(Arc::new(Remote::greet(&Workshop::new(None), command)?.called(&release.id)))
+    Ok(Arc::new(Remote::greet(workshop, command)?.called(&release.id)))
+}
+
+/// Starts every release that an id means.
+///
+/// # Errors
+///
+/// [`Failure::Release`] or [`Failure::Isolation`].
+pub(crate) fn start_all(id: &str, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+    let places = places()?;
+    let releases = expand(id, &places)?.unwrap_or_default();
+    releases.iter().map(|release| start(release, &places, workshop)).collect()
 }
 
 /// Returns the scenarios that patterns name, or the whole suite.

@@ -4,7 +4,8 @@
 //! error of one cell, and the next cell gets a worker that works.
 
 mod channel;
-mod worker_process;
+mod kinship;
+pub(crate) mod worker_process;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::driver::program::Program;
 use crate::protocol::{Hello, Job, Order, Script};
 use crate::transcript::Transcript;
 use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};
+pub use kinship::{end_with_parent, guard};
 use worker_process::WorkerProcess;
 
 /// How to start a worker.
@@ -53,8 +55,11 @@ impl WorkerCommand {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
+    fn command(&self, guard: Option<&PathBuf>) -> Command {
+        let mut command = Command::new(guard.unwrap_or(&self.program));
+        if guard.is_some() {
+            command.args(["guard", "--"]).arg(&self.program);
+        }
         command.args(&self.arguments);
         command
     }
@@ -85,7 +90,9 @@ pub enum IsolationError {
         stderr: String,
     },
     /// The worker speaks another version of the protocol.
-    #[error("the worker `{command}` speaks version {theirs} of the protocol, and this is version {ours}; update the older of the two")]
+    #[error(
+        "the worker `{command}` speaks version {theirs} of the protocol, and this is version {ours}; update the older of the two"
+    )]
     Version {
         /// The command.
         command: String,
@@ -125,6 +132,8 @@ fn say_stderr(stderr: &str) -> String {
 pub struct Workshop {
     /// How long a worker may take, where it is set.
     limit: Option<Duration>,
+    /// A program whose command `guard` ends a foreign worker with its parent.
+    guard: Option<PathBuf>,
     /// Workers that wait for a job.
     idle: Mutex<HashMap<WorkerCommand, Vec<WorkerProcess>>>,
     jobs: AtomicU64,
@@ -135,6 +144,13 @@ impl Workshop {
     /// harness may use in silence, instead of [`SILENCE_LIMIT`] and [`SPIN_LIMIT`].
     pub fn new(limit: Option<Duration>) -> Self {
         Self { limit, ..Self::default() }
+    }
+
+    /// Has foreign workers started by the command `guard` of `program`, which calls [`guard()`].
+    #[must_use]
+    pub fn guarded_by(mut self, program: PathBuf) -> Self {
+        self.guard = Some(program);
+        self
     }
 
     /// Starts a worker, unless one waits already, and returns what it says of itself.
@@ -205,7 +221,8 @@ impl Workshop {
                 return Ok(worker);
             }
         }
-        WorkerProcess::start(command, self.patience(command))
+        let guard = self.guard.as_ref().filter(|_| !command.is_own);
+        WorkerProcess::start(command, guard, self.patience(command))
     }
 
     fn give_back(&self, command: &WorkerCommand, worker: WorkerProcess) {

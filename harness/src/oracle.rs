@@ -138,6 +138,7 @@ fn object_of(what: &What) -> Option<ObjectIndex> {
         What::Acquired { object, .. }
         | What::Refused { object, .. }
         | What::Answered { object, .. }
+        | What::NotReleased { object, .. }
         | What::Tried { object, .. } => Some(*object),
         _ => None,
     }

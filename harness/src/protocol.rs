@@ -5,8 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::backend::Subject;
-use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::driver::Seat;
+use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::primitive::Primitive;
 use crate::quiescence::TaskIndex;
 use crate::transcript::{At, Event, Fault, Trial};
@@ -17,8 +17,8 @@ pub const VERSION: u32 = 1;
 /// The longest line that a worker may write, in bytes.
 pub const LINE_MAX: usize = 1 << 20;
 
-/// The most events that one run may have. A scenario of the largest size has fewer.
-pub const EVENTS_MAX: usize = 1_000_000;
+/// The most lines that a worker may write of one run. A scenario of the largest size needs fewer.
+pub const TOLD_MAX: usize = 1_000_000;
 
 /// What a worker is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -111,28 +111,29 @@ fn is_same(one: &Record, other: &Record) -> bool {
 }
 
 /// Runs every scenario on every backend: one thread per runtime, and the scenarios that need a worker beside them.
-/// `progress` hears the number of cells that are done.
+/// Those that are done already are left out; `finished` hears each of the others as soon as it is done.
 pub fn run_all(
     programs: &[Arc<Program>],
     backends: &[Arc<dyn Backend>],
     options: &Options,
-    progress: &(dyn Fn(usize) + Sync),
+    is_done: &(dyn Fn(&Program, &dyn Backend) -> bool + Sync),
+    finished: &(dyn Fn(&Cell) + Sync),
 ) -> Vec<Cell> {
-    let done = AtomicUsize::new(0);
     let cells: Mutex<BTreeMap<(usize, usize), Cell>> = Mutex::default();
     let run = |row: usize, column: usize| {
         let (program, backend) = (&programs[row], &backends[column]);
         let outcome = run_cell(&**backend, program, options);
         let cell = Cell { program: Arc::clone(program), backend: backend.id().to_owned(), outcome };
+        finished(&cell);
         cells.lock().unwrap_or_else(PoisonError::into_inner).insert((row, column), cell);
-        progress(done.fetch_add(1, Ordering::Relaxed) + 1);
     };
+    let is_to_run = |row: usize, column: usize| !is_done(&programs[row], &*backends[column]);
     let needs_worker = |row: usize, column: usize| {
         options.isolate || backends[column].worker().is_some() || programs[row].scenario.needs_isolation()
     };
     let isolated: Vec<(usize, usize)> = (0..programs.len())
         .flat_map(|row| (0..backends.len()).map(move |column| (row, column)))
-        .filter(|&(row, column)| needs_worker(row, column))
+        .filter(|&(row, column)| needs_worker(row, column) && is_to_run(row, column))
         .collect();
     let next = AtomicUsize::new(0);
     std::thread::scope(|scope| {
@@ -140,7 +141,8 @@ pub fn run_all(
             let run = &run;
             scope.spawn(move || {
                 for column in columns {
-                    (0..programs.len()).filter(|&row| !needs_worker(row, column)).for_each(|row| run(row, column));
+                    let is_mine = |&row: &usize| !needs_worker(row, column) && is_to_run(row, column);
+                    (0..programs.len()).filter(is_mine).for_each(|row| run(row, column));
                 }
             });
         }

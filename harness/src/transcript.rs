@@ -257,7 +257,8 @@ pub struct Indexes {
 impl Event {
     /// Returns what it speaks of.
     pub fn indexes(&self) -> Indexes {
-        let of = |object: Option<ObjectIndex>, future: Option<NameIndex>| Indexes { object, future, ..Indexes::default() };
+        let of =
+            |object: Option<ObjectIndex>, future: Option<NameIndex>| Indexes { object, future, ..Indexes::default() };
         match &self.what {
             What::Acquired { object, future, .. }
             | What::Waits { object, future, .. }

@@ -72,7 +72,9 @@ impl Watchdog {
             Patience::Kernel(spin_limit) => self.ask_kernel(spin_limit),
             Patience::Clock(limit) => {
                 let since = *self.since.get_or_insert_with(Instant::now);
-                (since.elapsed() >= limit).then_some(Hang::Silent)
+                // Asked at every look, so that in the end it can say what the silence was.
+                let seen = self.ask_kernel(limit / 2);
+                (since.elapsed() >= limit).then(|| seen.unwrap_or(Hang::Silent))
             }
         }
     }

@@ -6,10 +6,12 @@
 use std::io::{BufRead, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::Deserialize;
+
 use crate::backend::{Backend, Subject};
 use crate::driver::program::{Program, ProgramError};
 use crate::driver::{DriveError, Heard, Seat};
-use crate::protocol::{Answer, Ended, Hello, Job, Lacking, Order, Trouble, Turn, VERSION};
+use crate::protocol::{Answer, Ended, Hello, Lacking, Trouble, Turn, VERSION};
 use crate::scenario::parse::parse;
 use crate::transcript::{At, Transcript, What};
 
@@ -27,6 +29,23 @@ pub enum WorkerError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+}
+
+/// An order, as far as this worker reads it: it reads the text of a scenario and not its script.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Order {
+    Job(Job),
+    Goodbye {},
+}
+
+#[derive(Deserialize)]
+struct Job {
+    job: u64,
+    name: String,
+    text: String,
+    seat: Seat,
+    runs: usize,
 }
 
 /// A job that cannot be run.
@@ -48,6 +67,7 @@ enum JobError {
 ///
 /// [`WorkerError`], if the parent is gone or says something that is no order.
 pub fn serve(backend: &dyn Backend) -> Result<(), WorkerError> {
+    crate::isolation::end_with_parent();
     write(&Answer::Hello(hello(backend)))?;
     for (index, line) in std::io::stdin().lock().lines().enumerate() {
         let line = line?;
@@ -127,7 +147,8 @@ fn attempt(backend: &dyn Backend, job: &Job) -> std::io::Result<Result<(), JobEr
 }
 
 fn compile(job: &Job) -> Result<Program, JobError> {
-    let scenario = parse(job.name.parse()?, &job.text).map_err(|diagnostics| JobError::Text(format!("{diagnostics:?}")))?;
+    let scenario =
+        parse(job.name.parse()?, &job.text).map_err(|diagnostics| JobError::Text(format!("{diagnostics:?}")))?;
     Ok(Program::new(Arc::new(scenario))?)
 }
 

@@ -10,7 +10,7 @@ use crate::backend_choice::{BackendChoice, matcher};
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{SuiteChoice, choose};
-use crate::{bootstrap, cells, output};
+use crate::{cells, output};
 
 /// The arguments of `diff`.
 #[derive(Debug, clap::Args)]
@@ -85,14 +85,12 @@ impl Diff {
     }
 
     fn live(&self, backend: &str) -> Result<Vec<CellReport>, Failure> {
-        bootstrap::require_backends()?;
-        let backends = BackendChoice { patterns: vec![backend.to_owned()] }.start()?;
         let suite = self.suite.read()?;
         let programs = match self.scenarios.as_slice() {
             [] => suite.programs.clone(),
             patterns => choose(&suite, &self.suite.root(), patterns)?,
         };
-        cells::run(&programs, &backends, 1, false)
+        cells::once(&programs, &BackendChoice::one(backend))
     }
 
     /// Returns which backend of the left is compared with which of the right: the only ones, or those of one id.

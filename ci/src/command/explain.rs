@@ -10,7 +10,7 @@ use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{Programs, SuiteChoice, choose, generated_themes};
-use crate::{bootstrap, cells, output};
+use crate::{cells, output};
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,6 @@ pub(crate) struct Explain {
 impl Explain {
     /// Runs what is named, and explains it.
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
-        bootstrap::require_backends()?;
         let suite = self.suite.read()?;
         let rule = suite.rules.values().find(|rule| rule.id.as_str().eq_ignore_ascii_case(&self.name));
         let (text, cells) = match rule {
@@ -44,7 +43,7 @@ impl Explain {
         let total = programs.len();
         let generated = generated_themes();
         programs.retain(|name, _| !generated.contains(name.theme()));
-        let cells = cells::run(&programs, &self.backends.start()?, 1, false)?;
+        let cells = cells::once(&programs, &self.backends)?;
         let mut text = say_rule(rule);
         if total > programs.len() {
             let count = count(total - programs.len(), "generated scenario");
@@ -72,7 +71,7 @@ impl Explain {
             Err(Failure::Unknown { hint, .. }) => return Err(self.unknown(suite, hint)),
             programs => programs?,
         };
-        let cells = cells::run(&programs, &self.backends.start()?, 1, false)?;
+        let cells = cells::once(&programs, &self.backends)?;
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
             text.push_str(&say_scenario(suite, &programs, &row[0].scenario));

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use harness::backend::Backend;
 use harness::comparison::Difference;
 use harness::diff::{Diff, Outcomes, ScenarioDiff, diff};
+use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::report::paint::count;
-use releases::resolve::expand;
+use harness::runner::Options;
 
 use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
-use crate::release_runs::{is_generated, places, programs, start};
+use crate::release_runs::{is_generated, programs};
 use crate::scenario_choice::SuiteChoice;
-use crate::{bootstrap, cells, output};
+use crate::{cells, output};
 
 /// The arguments of `migrate`.
 #[derive(Debug, clap::Args)]
@@ -37,10 +38,12 @@ impl Migrate {
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         let suite = self.suite.read()?;
         let programs = programs(&suite, &self.suite.root(), &self.scenarios)?;
-        let sides = [backend(&self.from)?, backend(&self.to)?];
+        let workers = Arc::new(BackendChoice::default().workshop());
+        let sides = [backend(&self.from, &workers)?, backend(&self.to, &workers)?];
+        let options = Options { runs: 1, workers, isolate: false };
         let mut cells = Vec::new();
         for side in &sides {
-            cells.push(cells::run(&programs, std::slice::from_ref(side), 1, false)?);
+            cells.push(cells::run(&programs, std::slice::from_ref(side), &options, None)?);
         }
         let found = diff(&outcomes(&cells[0]), &outcomes(&cells[1]));
         output::print(&markdown(&found, &sides))?;
@@ -56,23 +59,14 @@ impl Migrate {
 }
 
 /// Starts the one backend that an id means: a release, or one that is built in.
-fn backend(id: &str) -> Result<Arc<dyn Backend>, Failure> {
-    let places = places()?;
-    let several = |count: usize| Failure::Versions {
-        what: format!("`{id}` means {count} backends"),
-        hint: "name one on each side".to_owned(),
-    };
-    if let Some(releases) = expand(id, &places)? {
-        return match releases.as_slice() {
-            [release] => start(release, &places),
-            releases => Err(several(releases.len())),
-        };
-    }
-    bootstrap::require_backends()?;
-    let mut backends = BackendChoice { patterns: vec![id.to_owned()] }.start()?;
+fn backend(id: &str, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
+    let mut backends = BackendChoice::one(id).start(workshop)?;
     match (backends.pop(), backends.len()) {
         (Some(backend), 0) => Ok(backend),
-        (_, rest) => Err(several(rest + 1)),
+        (_, rest) => Err(Failure::Versions {
+            what: format!("`{id}` means {} backends", rest + 1),
+            hint: "name one on each side".to_owned(),
+        }),
     }
 }
 

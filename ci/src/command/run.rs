@@ -7,18 +7,20 @@ use std::sync::Arc;
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use harness::backend::Backend;
+use harness::certify::certify;
 use harness::comparison::Difference;
 use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
 use harness::review::{Scope, review};
+use harness::runner::Options;
 use harness::scenario::name::ScenarioName;
 use harness::suite::{EXTENSION, Suite};
 use harness::verdict::Verdict;
 
-use crate::backend_choice::BackendChoice;
+use crate::backend_choice::{BackendChoice, worker_command};
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules, generated_themes};
-use crate::{bootstrap, cells, output};
+use crate::{cells, output};
 
 /// The arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +48,12 @@ pub(crate) struct Run {
     /// Run every cell in a worker process
     #[arg(long)]
     isolate: bool,
+    /// Keep every cell in FILE as soon as it is done, and run none that FILE has already. Removed when all are done
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Hold each worker to the protocol, and run no scenario of the suites
+    #[arg(long, requires = "workers", conflicts_with_all = ["patterns", "resume"])]
+    certify: bool,
     /// The form of the report
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -81,12 +89,16 @@ fn verdict_parser() -> impl TypedValueParser<Value = Verdict> {
 impl Run {
     /// Runs, reviews and reports.
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
-        bootstrap::require_backends()?;
         let suite = self.suite.read()?;
         let programs = self.choose(&suite)?;
         self.out.as_deref().map_or(Ok(()), output::check_target)?;
-        let backends = self.backends.start()?;
-        let cells = cells::run(&programs, &backends, self.repeat.get(), self.isolate)?;
+        if self.certify {
+            return self.certify();
+        }
+        let workshop = Arc::new(self.backends.workshop());
+        let backends = self.backends.start(&workshop)?;
+        let options = Options { runs: self.repeat.get(), workers: workshop, isolate: self.isolate };
+        let cells = cells::run(&programs, &backends, &options, self.resume.as_deref())?;
         let mut report = self.report(&suite, &programs, &backends, cells)?;
         let status = report.status();
         if self.only_divergent || !self.verdicts.is_empty() {
@@ -97,6 +109,19 @@ impl Run {
         }
         self.write(&report)?;
         Ok(status.into())
+    }
+
+    /// Holds every worker to the protocol, one after the other.
+    fn certify(&self) -> Result<Ending, Failure> {
+        let mut ending = Ending::Expected;
+        for worker in &self.backends.workers {
+            let certificate = certify(&worker_command(worker)?, self.backends.watchdog);
+            output::print(&certificate.render(output::layout()))?;
+            if !certificate.holds() {
+                ending = Ending::Unexpected;
+            }
+        }
+        Ok(ending)
     }
 
     fn choose(&self, suite: &Suite) -> Result<Programs, Failure> {

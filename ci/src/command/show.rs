@@ -5,7 +5,7 @@ use harness::report::{CellReport, columns, side_by_side};
 use crate::backend_choice::BackendChoice;
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{SuiteChoice, choose};
-use crate::{bootstrap, cells, output};
+use crate::{cells, output};
 
 /// The arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -25,10 +25,9 @@ pub(crate) struct Show {
 impl Show {
     /// Runs and shows. A cell that was not run is a failure; nothing else is judged here.
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
-        bootstrap::require_backends()?;
         let suite = self.suite.read()?;
         let programs = choose(&suite, &self.suite.root(), &self.scenarios)?;
-        let cells = cells::run(&programs, &self.backends.start()?, 1, false)?;
+        let cells = cells::once(&programs, &self.backends)?;
         let layout = output::layout();
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {

@@ -16,11 +16,17 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
 /// Checks the exit code of `keyalike ARGUMENTS`, and that it says all of `said` on stdout or stderr.
 #[track_caller]
 pub(crate) fn check(arguments: &[&str], code: i32, said: &[&str]) {
-    let output = program(arguments).output().expect("the program starts");
+    check_output(program(arguments), code, said);
+}
+
+/// Checks the exit code of a command, and that it says all of `said` on stdout or stderr.
+#[track_caller]
+pub(crate) fn check_output(mut command: Command, code: i32, said: &[&str]) {
+    let output = command.output().expect("the program starts");
     let text = text(&output);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?} said:\n{text}");
+    assert_eq!(output.status.code(), Some(code), "{command:?} said:\n{text}");
     for part in said {
-        assert!(text.contains(part), "{arguments:?} does not say `{part}`:\n{text}");
+        assert!(text.contains(part), "{command:?} does not say `{part}`:\n{text}");
     }
     assert!(!text.contains("RUST_BACKTRACE"), "{text}");
     assert!(!text.contains('\u{1b}'), "there is colour where there is no terminal:\n{text}");

@@ -101,7 +101,8 @@ impl Channel {
     pub(super) fn stderr_tail(&mut self) -> String {
         self.read_stderr();
         let text = String::from_utf8_lossy(&self.stderr_tail);
-        let whole = if self.stderr_tail.len() < STDERR_MAX { &text } else { text.split_once('\n').map_or(&*text, |it| it.1) };
+        let whole =
+            if self.stderr_tail.len() < STDERR_MAX { &text } else { text.split_once('\n').map_or(&*text, |it| it.1) };
         whole.trim_end().to_owned()
     }
 

@@ -1,12 +1,15 @@
 //! One worker process: started, spoken to, watched and ended.
 
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
 use super::channel::{Channel, Said};
-use super::{IsolationError, WorkerCommand};
+use super::{IsolationError, WorkerCommand, kinship};
 use crate::driver::program::{ConductorDeed, Deed, Program, TaskDeed};
-use crate::protocol::{Answer, EVENTS_MAX, Ended, Hello, LINE_MAX, Order, Turn, VERSION, check_at, check_end, check_event};
+use crate::protocol::{
+    Answer, Ended, Hello, LINE_MAX, Order, TOLD_MAX, Turn, VERSION, check_at, check_end, check_event,
+};
 use crate::transcript::{At, Event, Fault, Record, Role, What};
 use crate::watchdog::{LOOK_MS, Patience, Watchdog};
 
@@ -15,13 +18,13 @@ const PARTING_LOOKS: u32 = 200;
 
 /// A running worker. Dropping it ends it, and whatever it has started.
 #[derive(Debug)]
-pub(super) struct WorkerProcess {
+pub(crate) struct WorkerProcess {
     child: Child,
     command: String,
     channel: Channel,
     watchdog: Watchdog,
     /// What it said of itself.
-    pub(super) hello: Hello,
+    pub(crate) hello: Hello,
 }
 
 impl Drop for WorkerProcess {
@@ -44,13 +47,17 @@ fn end(child: &mut Child) {
 
 impl WorkerProcess {
     /// Starts a worker and waits for its hello.
-    pub(super) fn start(command: &WorkerCommand, patience: Patience) -> Result<Self, IsolationError> {
+    pub(crate) fn start(
+        command: &WorkerCommand,
+        guard: Option<&PathBuf>,
+        patience: Patience,
+    ) -> Result<Self, IsolationError> {
         let failed = |source| IsolationError::Start { command: command.text(), source };
-        let mut process = command.command();
+        let mut process = command.command(guard);
         process.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: a Ctrl-C is for the parent, and the parent ends the group.
         process.process_group(0);
-        let mut child = process.spawn().map_err(failed)?;
+        let mut child = kinship::spawn(process).map_err(failed)?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else { unreachable!("all three are pipes") };
         let channel = Channel::new(stdin, stdout, stderr).map_err(failed);
@@ -77,19 +84,67 @@ impl WorkerProcess {
     }
 
     /// Returns whether it lives and has said nothing that nobody asked for.
-    pub(super) fn is_fit(&mut self) -> bool {
+    pub(crate) fn is_fit(&mut self) -> bool {
         self.channel.is_quiet() && matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Tells it something. A worker that is gone shows in its answers.
-    pub(super) fn tell(&mut self, order: &Order) {
+    pub(crate) fn tell(&mut self, order: &Order) {
         self.watchdog.heard();
         let line = serde_json::to_vec(order).expect("an order has only keys that JSON can write");
         self.channel.send(&line);
     }
 
+    /// Tells it a line, whatever it is.
+    pub(crate) fn tell_text(&mut self, line: &[u8]) {
+        self.watchdog.heard();
+        self.channel.send(line);
+    }
+
+    /// Closes its stdin.
+    pub(crate) fn close(&mut self) {
+        self.watchdog.heard();
+        self.channel.close();
+    }
+
+    /// Waits for the next answer, whatever it belongs to. The error says what comes instead.
+    pub(crate) fn next_answer(&mut self) -> Result<Answer, String> {
+        match self.next_line() {
+            Parting::Said(line) => {
+                serde_json::from_str(&line).map_err(|error| format!("it says `{}`: {error}", excerpt(line.as_bytes())))
+            }
+            Parting::Ended(status) => Err(format!("it ended with {status}")),
+            Parting::Lives => Err("it says nothing for the watchdog's time".to_owned()),
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn part(&mut self) -> Parting {
+        self.next_line()
+    }
+
+    fn next_line(&mut self) -> Parting {
+        loop {
+            match self.channel.next(LOOK_MS) {
+                Said::Line(line) => {
+                    self.watchdog.heard();
+                    return Parting::Said(String::from_utf8_lossy(&line).into_owned());
+                }
+                Said::TooLong => return Parting::Said(format!("more than {LINE_MAX} bytes with no end of a line")),
+                Said::NoMore(_) => {
+                    return match self.child.wait() {
+                        Ok(status) => Parting::Ended(say_status(status)),
+                        Err(error) => Parting::Ended(error.to_string()),
+                    };
+                }
+                Said::Nothing if self.watchdog.look().is_some() => return Parting::Lives,
+                Said::Nothing => {}
+            }
+        }
+    }
+
     /// Waits for the next record of a job. Returns it and whether the worker can go on.
-    pub(super) fn next_record(
+    pub(crate) fn next_record(
         &mut self,
         program: &Program,
         job: u64,
@@ -104,7 +159,10 @@ impl WorkerProcess {
                         Ok(None) => {}
                         Ok(Some(Heeded::Record(record))) => return Ok((record, true)),
                         Ok(Some(Heeded::Trouble(message))) => {
-                            return Err(IsolationError::Worker { scenario: program.scenario.name.to_string(), message });
+                            return Err(IsolationError::Worker {
+                                scenario: program.scenario.name.to_string(),
+                                message,
+                            });
                         }
                         Err(how) => return Err(self.breach(program, how)),
                     }
@@ -151,6 +209,16 @@ impl WorkerProcess {
     }
 }
 
+/// What comes next from a worker.
+pub(crate) enum Parting {
+    /// A line.
+    Said(String),
+    /// Its end, and how.
+    Ended(String),
+    /// Nothing for the watchdog's time.
+    Lives,
+}
+
 /// Waits for the hello of a worker.
 fn welcome(
     command: &WorkerCommand,
@@ -166,7 +234,10 @@ fn welcome(
             Said::Line(line) => break line,
             Said::Nothing => {
                 if watchdog.look().is_some() {
-                    return none("it said nothing for the watchdog's time, which `--watchdog` sets".to_owned(), channel);
+                    return none(
+                        "it said nothing for the watchdog's time, which `--watchdog` sets".to_owned(),
+                        channel,
+                    );
                 }
             }
             Said::NoMore(_) => {
@@ -178,7 +249,9 @@ fn welcome(
                 }
                 return none("it closed its stdout".to_owned(), channel);
             }
-            Said::TooLong => return none(format!("it wrote more than {LINE_MAX} bytes with no end of a line"), channel),
+            Said::TooLong => {
+                return none(format!("it wrote more than {LINE_MAX} bytes with no end of a line"), channel);
+            }
         }
     };
     match serde_json::from_slice(&line) {
@@ -197,6 +270,8 @@ struct Heard<'a> {
     program: &'a Program,
     turn: Turn,
     has_started: bool,
+    /// How many lines were heard of it.
+    told: usize,
     events: Vec<Event>,
     at: Option<At>,
     /// Whether it is in a scripted pause, which sleeps as a hung thread does and always ends.
@@ -211,7 +286,15 @@ enum Heeded {
 
 impl<'a> Heard<'a> {
     fn new(program: &'a Program, job: u64, run: usize) -> Self {
-        Self { program, turn: Turn { job, run }, has_started: false, events: Vec::new(), at: None, pauses: false }
+        Self {
+            program,
+            turn: Turn { job, run },
+            has_started: false,
+            told: 0,
+            events: Vec::new(),
+            at: None,
+            pauses: false,
+        }
     }
 
     /// Hears one line. The error says what is wrong with it.
@@ -221,6 +304,10 @@ impl<'a> Heard<'a> {
         let is_of_run = matches!(answer, Answer::Begun(_) | Answer::Event(_) | Answer::Outcome(_));
         if is_of_run && !self.has_started {
             return Err(say(&"it comes before `started`"));
+        }
+        self.told += 1;
+        if self.told > TOLD_MAX {
+            return Err(format!("it told more than {TOLD_MAX} things of one run"));
         }
         match answer {
             Answer::Started(turn) if turn != self.turn => Err(say(&self.expected())),
@@ -237,9 +324,6 @@ impl<'a> Heard<'a> {
             }
             Answer::Event(event) => {
                 check_event(self.program, &event).map_err(|breach| say(&breach))?;
-                if self.events.len() == EVENTS_MAX {
-                    return Err(format!("it told more than {EVENTS_MAX} events of one run"));
-                }
                 self.at = Some(event.at);
                 self.pauses &= event.role != Role::Result;
                 self.events.push(event);
@@ -289,10 +373,7 @@ impl<'a> Heard<'a> {
 /// Returns whether a step does nothing but pass the time.
 fn is_pause(program: &Program, at: At) -> bool {
     let At::Step(step) = at else { return false };
-    matches!(
-        program.steps[step].what,
-        Deed::Task(TaskDeed::Hold { .. }) | Deed::Conductor(ConductorDeed::Hold { .. })
-    )
+    matches!(program.steps[step].what, Deed::Task(TaskDeed::Hold { .. }) | Deed::Conductor(ConductorDeed::Hold { .. }))
 }
 
 /// Returns the beginning of a line, for an error.

@@ -26,9 +26,7 @@ pub(super) fn judge(program: &Program, fault: &Fault) -> Finding {
         Fault::Hung { how: Hang::Spinning, .. } => {
             Finding::new(Verdict::Hung, format!("{culprit} never comes back and keeps its thread busy"))
         }
-        Fault::Hung { how: Hang::Silent, .. } => {
-            Finding::new(Verdict::Hung, format!("{culprit} never comes back"))
-        }
+        Fault::Hung { how: Hang::Silent, .. } => Finding::new(Verdict::Hung, format!("{culprit} never comes back")),
         Fault::Crashed { how, .. } => Finding::new(Verdict::Crashed, format!("{culprit} ended the process: {how}")),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Finding, object, task};
 use crate::driver::program::{ObjectIndex, Program};
+use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
 use crate::transcript::{Event, Role, Trial, What};
 use crate::verdict::Verdict;
@@ -29,9 +30,22 @@ pub(super) fn hear(program: &Program, event: &Event, mutex: ObjectIndex, before:
         What::Refused { wait: true, .. } if is_out_of_use(before, mutex) => {
             Some(Finding::new(Verdict::Violation, format!("{name} is free, yet an acquire is refused")))
         }
+        What::NotReleased { .. } => event.task.and_then(|holder| not_released(program, mutex, holder, before)),
         What::Tried { trial, .. } => tried(program, mutex, *trial, before),
         _ => None,
     }
+}
+
+/// Judges a release that the lock refused. Who took the lock holds it and can give it back; to whom it was handed over, a
+/// lock that knows its owner may refuse it.
+fn not_released(program: &Program, mutex: ObjectIndex, holder: TaskIndex, before: &Replay) -> Option<Finding> {
+    let (name, by) = (object(program, mutex), task(program, holder));
+    let guard = before.guard(holder, mutex)?;
+    if guard.taken_by == holder {
+        return Some(Finding::new(Verdict::Violation, format!("{by} holds {name}, yet its release is refused")));
+    }
+    let because = format!("{} took {name}, so the lock refuses its release by {by}", task(program, guard.taken_by));
+    Some(Finding::new(Verdict::Refused, because))
 }
 
 /// Judges a try by the conductor.

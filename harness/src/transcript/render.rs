@@ -312,18 +312,22 @@ fn messages(what: &What) -> Vec<String> {
     display.iter().chain(debug).flat_map(|text| verbatim(text)).collect()
 }
 
-/// Returns the lines of a text of a library, with the numbers of its tasks taken out: they vary from run to run.
+/// Returns the lines of a text of a library, with the numbers of its tasks and the addresses of its objects taken out:
+/// they vary from run to run.
 fn verbatim(text: &str) -> Vec<String> {
-    let text = without_number(&without_number(text, "task "), "Id(");
+    let text = without(text, "task ", |byte| byte.is_ascii_digit());
+    let text = without(&text, "Id(", |byte| byte.is_ascii_digit());
+    let text = without(&text, "0x", |byte| byte.is_ascii_hexdigit());
     text.lines().map(str::to_owned).collect()
 }
 
-fn without_number(text: &str, before: &str) -> String {
+/// Puts `N` in the place of every number behind `before`.
+fn without(text: &str, before: &str, is_digit: impl Fn(&u8) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(place) = rest.find(before) {
         let (head, tail) = rest.split_at(place + before.len());
-        let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+        let digits = tail.bytes().take_while(&is_digit).count();
         out.push_str(head);
         if digits > 0 {
             out.push('N');

@@ -23,6 +23,8 @@ pub struct Replay {
 pub struct Guard {
     /// Whose it is.
     pub task: TaskIndex,
+    /// Who took it; a guard that was sent belongs to another task.
+    pub taken_by: TaskIndex,
     /// What it guards.
     pub object: ObjectIndex,
     /// Whether it was leaked, so that nobody can release it.
@@ -155,7 +157,7 @@ impl Replay {
         if waits {
             self.end_operation(task, object, future);
         }
-        self.guards.push(Guard { task, object, forgotten: false });
+        self.guards.push(Guard { task, taken_by: task, object, forgotten: false });
     }
 
     fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
@@ -211,6 +213,12 @@ impl Replay {
         };
         let place = self.kept.iter().position(is_it)?;
         Some(self.kept.remove(place))
+    }
+
+    /// Returns the guard that a release by `task` concerns: the one that it came by last.
+    pub(crate) fn guard(&self, task: TaskIndex, object: ObjectIndex) -> Option<&Guard> {
+        let is_it = |guard: &&Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
+        self.guards.iter().rev().find(is_it)
     }
 
     fn find_guard(&mut self, task: TaskIndex, object: ObjectIndex) -> Option<&mut Guard> {

@@ -11,8 +11,7 @@ use keyalike_harness::verdict::Verdict;
 
 use crate::locks;
 
-static WORKERS: LazyLock<Arc<Workshop>> =
-    LazyLock::new(|| Arc::new(Workshop::new(None)));
+static WORKERS: LazyLock<Arc<Workshop>> = LazyLock::new(|| Arc::new(Workshop::new(None)));
 
 /// Reads a script over the mutexes that its first line names, each indented as the test that holds it.
 pub(crate) fn program(objects: &str, script: &str) -> Arc<Program> {

@@ -24,8 +24,7 @@ const REVIEW: &str = "review it with `cargo insta review`, and accept it only wi
 
 static SUITE: LazyLock<Suite> =
     LazyLock::new(|| suites::read(&suites::root()).unwrap_or_else(|error| panic!("{error}")));
-static WORKERS: LazyLock<Arc<Workshop>> =
-    LazyLock::new(|| Arc::new(Workshop::new(None)));
+static WORKERS: LazyLock<Arc<Workshop>> = LazyLock::new(|| Arc::new(Workshop::new(None)));
 
 /// Runs the tests of every built backend whose runtime is one of `runtimes`, or serves as a worker for one of them.
 pub(crate) fn main(runtimes: &[&str]) -> ExitCode {

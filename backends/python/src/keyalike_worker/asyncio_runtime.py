@@ -1,0 +1,337 @@
+"""asyncio, and uvloop beneath it.
+
+Quiescence is seen in the loop's own queue of ready callbacks (`_ready`); a loop that hides it, as uvloop does, is
+judged by what each task waits for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import weakref
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Callable
+
+from .operation import Operation
+from .runtime import Cancellation, trap
+from .task import State
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .task import Task
+
+TURNS_MAX = 10_000
+"""The most turns of the loop within one step; more is a livelock."""
+
+CLEANING_TURNS_MAX = 100
+"""The most turns that tasks get to end when their run is over."""
+
+MakeCancellation = Callable[["asyncio.Task[None]", "Task"], Cancellation]
+
+
+class Gate:
+    """What a task waits for between its commands: a future, as far as `asyncio.Task` can tell.
+
+    Opening it runs the task at once, inside the caller's own callback, and not one turn of the loop later: so the steps
+    of a line follow each other with nothing in between.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Make it closed."""
+        self._loop = loop
+        self._asyncio_future_blocking = True
+        self._resume: Callable[[Any], object] | None = None
+        self._context: contextvars.Context | None = None
+        self._is_cancelled = False
+
+    def get_loop(self) -> asyncio.AbstractEventLoop:
+        """Return its loop, as a future does."""
+        return self._loop
+
+    def add_done_callback(self, resume: Callable[[Any], object], *, context: contextvars.Context) -> None:
+        """Take note of how its task is resumed."""
+        self._resume, self._context = resume, context
+
+    def cancel(self, msg: Any = None) -> bool:
+        """Cancel the task that waits, when the loop comes to it."""
+        if self._is_cancelled or self._resume is None or self._context is None:
+            return False
+        self._is_cancelled = True
+        self._loop.call_soon(self._resume, self, context=self._context)
+        return True
+
+    def result(self) -> None:
+        """Return or raise what the task is resumed with."""
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+
+    def done(self) -> bool:
+        """Return whether its task is about to be resumed."""
+        return self._is_cancelled
+
+    def open(self) -> None:
+        """Resume the task now."""
+        assert self._resume is not None and self._context is not None, "the task stands at its gate"
+        resume, self._resume = self._resume, None
+        self._context.run(resume, self)
+
+
+class NativeCancellation:
+    """`Task.cancel()`, caught around the pending operation."""
+
+    def __init__(self, task: asyncio.Task[None], owner: Task) -> None:
+        """Cancel within `task`, unless the end of the whole of `owner` was asked for as well."""
+        self._task = task
+        self._owner = owner
+        self._is_asked_for = False
+
+    def __enter__(self) -> NativeCancellation:
+        """Begin."""
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> bool:
+        """Swallow the cancellation, and tell the task that it goes on where Python has a call for that."""
+        if not self._is_asked_for or not isinstance(error, asyncio.CancelledError):
+            return False
+        uncancel = getattr(self._task, "uncancel", None)
+        if uncancel is not None:
+            uncancel()
+        return self._owner.abort_step is None
+
+    def cancel(self) -> None:
+        """Ask for the operation to be dropped."""
+        self._is_asked_for = True
+        self._task.cancel()
+
+
+class AsyncioRuntime:
+    """One event loop, for one run."""
+
+    cancelled: type[BaseException] = asyncio.CancelledError
+
+    def __init__(
+        self,
+        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        make_cancellation: MakeCancellation = NativeCancellation,
+        task_factory: Any = None,
+    ) -> None:
+        """Make it with a loop of its own."""
+        self._loop = make_loop()
+        self._make_cancellation = make_cancellation
+        self._loop.set_exception_handler(lambda _loop, _context: None)
+        if task_factory is not None:
+            self._loop.set_task_factory(task_factory)
+        self._ready: Any = getattr(self._loop, "_ready", None)
+        self._run: Run | None = None
+        self._parked: list[Operation] = []
+        self._is_in_line = False
+        self._gates: dict[int, Gate] = {}
+        self._failure: BaseException | None = None
+        self._is_interrupted = False
+
+    # Life.
+
+    def run(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run the conductor to its end."""
+        try:
+            self._loop.run_until_complete(self._conduct(conduct))
+        finally:
+            self._loop.close()
+
+    async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await conduct()
+        finally:
+            if self._run is not None:
+                await self._clean_up(self._run)
+
+    async def _clean_up(self, run: Run) -> None:
+        """End every task, also those that wait for ever."""
+        run.transcript.close()
+        for _ in range(CLEANING_TURNS_MAX):
+            living = [task for task in run.tasks if task.state not in (State.NEW, State.ENDED)]
+            if not living:
+                break
+            for task in living:
+                handle = self._handle(task)
+                task.abort_step = -1
+                if handle is None or handle.done():
+                    task.state = State.ENDED
+                else:
+                    handle.cancel()
+            await asyncio.sleep(0)
+
+    def begin(self, run: Run) -> None:
+        """Take note of what is to be run."""
+        self._run = run
+
+    def spawn(self, task: Task) -> None:
+        """Spawn a task as a user does, by its name in the scenario."""
+        handle = self._loop.create_task(task.live(), name=task.name)
+        if task.has_handle:
+            task.handle = handle
+        handle.add_done_callback(lambda done: self._end(task, done))
+
+    @staticmethod
+    def _end(task: Task, handle: asyncio.Task[None]) -> None:
+        """Note the end of a task, also of one that never ran."""
+        if handle.cancelled():
+            task.end_unstarted(asyncio.CancelledError())
+        else:
+            handle.exception()
+
+    @staticmethod
+    def _handle(task: Task) -> asyncio.Task[None] | None:
+        handle = task.handle
+        found: asyncio.Task[None] | None = handle() if isinstance(handle, weakref.ref) else handle
+        return found
+
+    def drop_handle(self, task: Task) -> None:
+        """Drop the task's handle: only what the loop and the lock keep of it is left."""
+        task.handle = weakref.ref(task.handle)
+        gc.collect()
+
+    def abort(self, task: Task) -> None:
+        """Cancel a whole task."""
+        handle = self._handle(task)
+        if handle is not None:
+            handle.cancel()
+
+    # Scheduling.
+
+    async def gate(self, task: Task) -> None:
+        """Park until the conductor opens the gate."""
+        gate = Gate(self._loop)
+        self._gates[task.index] = gate
+        await trap(gate)
+
+    def resume(self, task: Task) -> None:
+        """Run a task that stands at its gate, now."""
+        self._gates.pop(task.index).open()
+
+    async def line(self, takes: Sequence[Callable[[], None]]) -> None:
+        """Put each of `takes` into the loop's queue, one behind the other; what they wake comes behind all of them."""
+        self._is_in_line = len(takes) > 1
+        for take in takes:
+            self._loop.call_soon(self._take, take)
+        # A turn of its own, so that no loop is asked whether it is quiet while they are still to come.
+        await trap(None)
+        self._is_in_line = False
+
+    def _take(self, take: Callable[[], None]) -> None:
+        try:
+            take()
+        except BaseException as failure:
+            self._failure = self._failure or failure
+
+    async def settle(self) -> None:
+        """Let the loop turn until nothing but the conductor is ready."""
+        turns = 0
+        while not self._is_quiet():
+            await trap(None)
+            turns += 1
+            if turns > TURNS_MAX or self._is_interrupted:
+                assert self._run is not None, "a run has begun"
+                self._run.is_livelock = True
+                break
+        if self._failure is not None:
+            raise self._failure
+
+    def _is_quiet(self) -> bool:
+        if self._ready is not None:
+            return not self._ready
+        assert self._run is not None, "a run has begun"
+        if any(operation.trap.done() for operation in self._parked):
+            return False
+        return all(self._is_still(task) for task in self._run.tasks)
+
+    def _is_still(self, task: Task) -> bool:
+        """Return whether a task waits for something that has not come."""
+        if task.state in (State.NEW, State.ENDED):
+            return True
+        waiter = getattr(self._handle(task), "_fut_waiter", None)
+        return waiter is not None and not waiter.done()
+
+    def interrupt(self) -> None:
+        """End `settle`."""
+        self._is_interrupted = True
+
+    async def give_way(self) -> None:
+        """Let the others run once."""
+        await asyncio.sleep(0)
+
+    # Operations.
+
+    def cancellation(self, task: Task) -> Cancellation:
+        """Return what cancels the next operation of the calling task."""
+        current = asyncio.current_task()
+        assert current is not None, f"{task.name} asks for itself"
+        return self._make_cancellation(current, task)
+
+    def is_bare(self, operation: Operation) -> bool:
+        """Return whether the coroutine yielded nothing, as `sleep(0)` does: the loop resumes it by itself."""
+        return operation.trap is None
+
+    def is_ready(self, operation: Operation) -> bool:
+        """Return whether what a coroutine yielded is done."""
+        return operation.trap is None or bool(operation.trap.done())
+
+    def before_park(self, task: Task, operation: Operation, step: int) -> None:
+        """Raise nothing: each operation waits for a future of its own."""
+
+    def before_end(self, task: Task, step: int) -> None:
+        """Raise nothing: a future has no task."""
+
+    def park(self, task: Task, operation: Operation, is_kept: bool) -> None:
+        """Have the future that an operation waits for tell when it is done. It does so before it resumes the task."""
+        if operation.registration is not operation.trap:
+            operation.registration = operation.trap
+            self._parked.append(operation)
+            operation.trap.add_done_callback(lambda _: self._tell_wake(operation))
+
+    def _tell_wake(self, operation: Operation) -> None:
+        if operation.registration is None or not operation.registration.done():
+            return
+        woken = not operation.registration.cancelled()
+        self._parked.remove(operation)
+        operation.registration = None
+        if woken and self._run is not None:
+            self._run.transcript.effect(operation.polled_by.index, {"woken": {"object": operation.object}})
+
+    def tell_wakes(self) -> None:
+        """Tell the wakes that have come in a line, before its next step begins. Else the callbacks come in time."""
+        if self._is_in_line:
+            for operation in list(self._parked):
+                self._tell_wake(operation)
+
+    async def wait(self, task: Task, operation: Operation) -> None:
+        """Wait for what the coroutine yielded, as `await` does."""
+        future = operation.trap
+        if future is None:
+            await trap(None)
+        elif not future.done():
+            future._asyncio_future_blocking = True
+            await trap(future)
+
+    async def wait_beside(self, task: Task, operation: Operation) -> None:
+        """Wait for a future without owning it, as `asyncio.shield` does."""
+        if operation.trap is None:
+            await trap(None)
+            return
+        own: asyncio.Future[None] = self._loop.create_future()
+
+        def pass_on(_: Any) -> None:
+            if not own.done():
+                own.set_result(None)
+
+        operation.trap.add_done_callback(pass_on)
+        await own
+
+    def abandon(self, operation: Operation) -> None:
+        """Cancel the future that a coroutine waits for, as the cancellation of a task does, before it is closed."""
+        if operation.registration is not None:
+            self._parked.remove(operation)
+            operation.registration = None
+        if operation.is_started and operation.trap is not None:
+            operation.trap.cancel()

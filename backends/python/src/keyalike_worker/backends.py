@@ -1,0 +1,164 @@
+"""The backends by their ids: a runtime and a lock library each."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any, Callable
+
+from .locks import Locks
+from .runtime import Runtime
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A runtime and a lock library, ready to run."""
+
+    runtime_name: str
+    runtime_version: str
+    locks: Locks
+    start: Callable[[], Runtime]
+    capabilities: list[str]
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """The conductor's verbs that the runtime has no call for, with the reason."""
+
+
+class NoBackend(Exception):
+    """A backend that cannot be started here."""
+
+
+GRANT_WINS = "cancel: a granted wait cannot be cancelled"
+CANCEL_WINS = "cancel: a granted wait can be cancelled"
+COROUTINES = "kept futures: coroutines driven by hand, dropped by close()"
+
+ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
+TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")
+
+
+def anyio_cancellation() -> Callable[[Any], Any]:
+    """Return what makes a scope of anyio. The oldest releases call it `open_cancel_scope`."""
+    import anyio
+
+    make = getattr(anyio, "CancelScope", None) or anyio.open_cancel_scope
+    return lambda *_tasks: make()
+
+
+def asyncio_backend(make_locks: Callable[[], Locks], native_cancel: bool, **options: Any) -> Backend:
+    """Return asyncio with some locks."""
+    from .asyncio_runtime import AsyncioRuntime
+
+    if not native_cancel:
+        options["make_cancellation"] = anyio_cancellation()
+    cancel = "cancel: Task.cancel(), caught" if native_cancel else "cancel: anyio.CancelScope"
+    return Backend(
+        options.pop("name", "asyncio"),
+        options.pop("version", platform.python_version()),
+        make_locks(),
+        lambda: AsyncioRuntime(**options),
+        [COROUTINES, cancel, CANCEL_WINS if native_cancel else GRANT_WINS, "abort: Task.cancel()"],
+        ASYNCIO_LACKS,
+    )
+
+
+def uvloop_backend(make_locks: Callable[[], Locks], native_cancel: bool) -> Backend:
+    """Return asyncio on uvloop's event loop."""
+    import uvloop
+
+    options = {"name": "uvloop", "version": version("uvloop"), "make_loop": uvloop.new_event_loop}
+    return asyncio_backend(make_locks, native_cancel, **options)
+
+
+def eager_backend(make_locks: Callable[[], Locks], native_cancel: bool) -> Backend:
+    """Return asyncio with tasks that begin to run where they are created."""
+    factory = getattr(asyncio, "eager_task_factory", None)
+    if factory is None:
+        raise NoBackend(f"Python {platform.python_version()} has no eager tasks; use 3.12 or later")
+    return asyncio_backend(make_locks, native_cancel, name="asyncio-eager", task_factory=factory)
+
+
+def trio_backend(make_locks: Callable[[], Locks], scope: str) -> Backend:
+    """Return trio with some locks; operations are cancelled by the scopes of `scope`."""
+    from .trio_runtime import TrioRuntime, trio_cancellation
+
+    make = trio_cancellation if scope == "trio" else anyio_cancellation()
+    return Backend(
+        "trio",
+        version("trio"),
+        make_locks(),
+        lambda: TrioRuntime(make),
+        [COROUTINES, f"cancel: {scope}.CancelScope", GRANT_WINS, "abort: trio.CancelScope", "order: FIFO batches"],
+        TRIO_LACKS,
+    )
+
+
+def plain() -> Locks:
+    """Return the locks of asyncio."""
+    from .locks import asyncio_lock
+
+    return asyncio_lock.locks()
+
+
+def trio_locks() -> Locks:
+    """Return trio's plain locks."""
+    from .locks import trio_lock
+
+    return trio_lock.locks()
+
+
+def strict() -> Locks:
+    """Return trio's strict locks."""
+    from .locks import trio_lock
+
+    return trio_lock.strict_fifo_locks()
+
+
+def anyio_locks() -> Locks:
+    """Return anyio's locks."""
+    from .locks import anyio_lock
+
+    return anyio_lock.locks()
+
+
+def fast() -> Locks:
+    """Return anyio's fast locks."""
+    from .locks import anyio_lock
+
+    try:
+        return anyio_lock.fast_locks()
+    except anyio_lock.NoFastAcquire as error:
+        raise NoBackend(str(error)) from error
+
+
+BACKENDS: dict[str, Callable[[], Backend]] = {
+    "asyncio": lambda: asyncio_backend(plain, True),
+    "asyncio+anyio": lambda: asyncio_backend(anyio_locks, False),
+    "asyncio+anyio-fast": lambda: asyncio_backend(fast, False),
+    "asyncio+anyio-task-cancel": lambda: asyncio_backend(anyio_locks, True),
+    "asyncio-eager": lambda: eager_backend(plain, True),
+    "asyncio-eager+anyio": lambda: eager_backend(anyio_locks, False),
+    "trio": lambda: trio_backend(trio_locks, "trio"),
+    "trio+anyio": lambda: trio_backend(anyio_locks, "anyio"),
+    "trio+anyio-fast": lambda: trio_backend(fast, "anyio"),
+    "trio+strict-fifo": lambda: trio_backend(strict, "trio"),
+    "uvloop": lambda: uvloop_backend(plain, True),
+    "uvloop+anyio": lambda: uvloop_backend(anyio_locks, False),
+}
+
+
+def find(id_: str) -> Backend:
+    """Return a backend by its id, whatever version stands behind an `@`: that is what is installed.
+
+    Raises `NoBackend` if there is none, or if what it needs is not installed.
+    """
+    name = id_.partition("@")[0]
+    make = BACKENDS.get(name)
+    if make is None:
+        raise NoBackend(f"no backend is called `{name}`; there are {', '.join(sorted(BACKENDS))}")
+    try:
+        return make()
+    except ImportError as error:
+        raise NoBackend(f"`{name}` needs {error.name}; install it into the environment of {sys.executable}") from error

@@ -1,0 +1,101 @@
+"""What tasks and conductor need of an async runtime. One file per runtime translates; none of them decides."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Coroutine, Generator, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Protocol
+
+if TYPE_CHECKING:
+    from .operation import Operation
+    from .run import Run
+    from .task import Task
+
+
+@types.coroutine
+def trap(what: Any) -> Generator[Any, Any, Any]:
+    """Yield `what` to the runtime, and return what it sends when it resumes the task."""
+    return (yield what)
+
+
+class Cancellation(Protocol):
+    """The means by which one pending operation is cancelled while its task lives on: entered around the operation."""
+
+    def __enter__(self) -> object:
+        """Begin."""
+
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> bool | None:
+        """End, and swallow the runtime's exception if it came of `cancel`."""
+
+    def cancel(self) -> object:
+        """Ask for the operation to be dropped."""
+
+
+class Runtime(Protocol):
+    """One start of a runtime, for one run."""
+
+    cancelled: type[BaseException]
+    """What the runtime raises in a task that it cancels."""
+
+    def run(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start, run the conductor as a task to its end, clean up and stop."""
+
+    def begin(self, run: Run) -> None:
+        """Take note of what is to be run. Called in the conductor's task."""
+
+    def spawn(self, task: Task) -> None:
+        """Spawn a task as a user does."""
+
+    def resume(self, task: Task) -> None:
+        """Let a task that stands at its gate go on. Called by the conductor, or in a take of `line`."""
+
+    async def gate(self, task: Task) -> None:
+        """Park the calling task until the conductor resumes it."""
+
+    async def line(self, takes: Sequence[Callable[[], None]]) -> None:
+        """Do each of `takes`, and what each of them resumes, with nothing else in between."""
+
+    async def settle(self) -> None:
+        """Wait until nothing can run any more."""
+
+    def interrupt(self) -> None:
+        """End `settle`: there will be no quiescence."""
+
+    def cancellation(self, task: Task) -> Cancellation:
+        """Return what cancels the next operation of a task."""
+
+    def abort(self, task: Task) -> None:
+        """Ask for the end of a whole task."""
+
+    async def give_way(self) -> None:
+        """Let the others run once."""
+
+    def is_bare(self, operation: Operation) -> bool:
+        """Return whether the runtime would resume the operation by itself."""
+
+    def is_ready(self, operation: Operation) -> bool:
+        """Return whether the trap of a kept operation is over."""
+
+    def before_park(self, task: Task, operation: Operation, step: int) -> None:
+        """Raise `Lacking` if the task cannot wait for the operation without harm to another that it keeps."""
+
+    def park(self, task: Task, operation: Operation, is_kept: bool) -> None:
+        """Take note that an operation is parked, so that its wake is told."""
+
+    async def wait(self, task: Task, operation: Operation) -> None:
+        """Yield the operation's trap and keep what comes of it as its signal. A cancellation is raised."""
+
+    async def wait_beside(self, task: Task, operation: Operation) -> None:
+        """Wait for the trap of a kept operation to be over. A cancellation leaves the operation alone."""
+
+    def abandon(self, operation: Operation) -> None:
+        """Take a parked operation that is about to be closed out of the runtime's books."""
+
+    def tell_wakes(self) -> None:
+        """Tell the wakes that objects gave since the last call."""
+
+    def before_end(self, task: Task, step: int) -> None:
+        """Raise `Lacking` if the task cannot end without harm."""
+
+    def drop_handle(self, task: Task) -> None:
+        """Drop the task's handle."""

@@ -1,0 +1,477 @@
+"""trio.
+
+Two things that trio keeps to itself are used, and their absence is an error that says so. Its scheduler shuffles each
+batch of tasks by a coin toss; the coin is replaced, so that batches are FIFO. And its queue of scheduled tasks is taken
+out while the steps of one line are taken, so that what they wake stands still. The locks are untouched.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Callable
+
+import trio
+
+from .operation import Operation
+from .run import Lacking
+from .runtime import Cancellation, trap
+from .task import State
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .task import Task
+
+BARE = trio.lowlevel.cancel_shielded_checkpoint().send(None)
+"""What a task yields to be resumed by the scheduler itself, in the next batch."""
+
+
+class Nothing:
+    """The outcome with which trio resumes a task that only gave way."""
+
+    def unwrap(self) -> None:
+        """Return nothing."""
+
+
+NOTHING = Nothing()
+
+TURNS_MAX = 10_000
+"""The most batches of the scheduler within one step; more is a livelock."""
+
+MakeCancellation = Callable[[Any], Cancellation]
+
+
+class Unfit(Exception):
+    """A release of trio whose scheduler cannot be made deterministic."""
+
+
+class FixedOrder:
+    """Stands for the random generator of trio's scheduler: its coin always falls on the side of FIFO batches."""
+
+    def random(self) -> float:
+        """Return what makes the scheduler take a batch in the order in which it was scheduled."""
+        return 0.0
+
+    def shuffle(self, batch: list[Any]) -> None:
+        """Bring a batch that the scheduler has sorted by age, and takes from its end, into the order of age."""
+        batch.reverse()
+
+    def uniform(self, low: float, _high: float) -> float:
+        """Return where trio's clock begins."""
+        return low
+
+
+def fix_order() -> None:
+    """Make the scheduler's batches FIFO. Raises `Unfit` if this release has no such generator."""
+    scheduler = trio._core._run
+    if not hasattr(scheduler, "_r"):
+        raise Unfit(
+            f"trio {trio.__version__} has no trio._core._run._r, whose coin must be fixed; choose another release"
+        )
+    scheduler._r = FixedOrder()
+
+
+def trio_cancellation(_task: Any) -> Cancellation:
+    """Return a scope of trio."""
+    scope: Cancellation = trio.CancelScope()
+    return scope
+
+
+class Handle:
+    """What the runtime knows of a task."""
+
+    def __init__(self) -> None:
+        """Make it for a task that has not run yet."""
+        self.trio_task: Any = None
+        self.scope = trio.CancelScope()
+        self.is_woken = False
+        """Whether an object has scheduled it, and it has not run since."""
+        self.woken_for: Operation | None = None
+        """The kept operation for which it was scheduled, if it was for one."""
+        self.registered: dict[int, Operation] = {}
+        """By their objects, the kept operations that stand in a queue in this task's name."""
+
+
+class Registration:
+    """A kept operation that stands in a lock's queue."""
+
+    def __init__(self, task: Task, sleep_data: Any) -> None:
+        """`sleep_data` is what the lock has left with the task for the case that the wait is given up."""
+        self.task = task
+        self.sleep_data = sleep_data
+        self.waiter: Task | None = None
+        """Another task, which the operation was sent to and which waits for it."""
+
+
+class Instrument(trio.abc.Instrument):  # type: ignore[misc]
+    """Sees every task that is scheduled, at the moment when that happens."""
+
+    def __init__(self, runtime: TrioRuntime) -> None:
+        """Tell `runtime`."""
+        self._runtime = runtime
+        self.scheduled = 0
+        """How many tasks are scheduled and have not run since."""
+
+    def task_scheduled(self, task: Any) -> None:
+        """Count it, and tell it."""
+        self.scheduled += 1
+        self._runtime.note_scheduled(task)
+
+    def before_task_step(self, _task: Any) -> None:
+        """Count it off: it runs now."""
+        self.scheduled -= 1
+
+
+class TrioRuntime:
+    """One start of trio, for one run."""
+
+    cancelled: type[BaseException] = trio.Cancelled
+
+    def __init__(self, make_cancellation: MakeCancellation = trio_cancellation) -> None:
+        """Make it. The scheduler's order is fixed for the whole process."""
+        fix_order()
+        self._make_cancellation = make_cancellation
+        self._run: Run | None = None
+        self._nursery: Any = None
+        self._tasks: dict[Any, Task] = {}
+        self._own: Any = None
+        """The task that the conductor schedules itself, whose scheduling is no wake."""
+        self._is_conductor_acting = False
+        self._wakes: list[tuple[Task, int]] = []
+        self._held: list[Any] | None = None
+        self._is_interrupted = False
+        self._instrument = Instrument(self)
+        self._failure: BaseException | None = None
+
+    # Life.
+
+    def run(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run the conductor to its end."""
+        trio.run(self._conduct, conduct, instruments=[self._instrument])
+
+    async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        failure: BaseException | None = None
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
+                await conduct()
+            except Exception as error:
+                failure = error
+            self._clean_up()
+        if failure is not None:
+            raise failure
+
+    def _clean_up(self) -> None:
+        """End every task, also those that wait for ever."""
+        if self._run is None:
+            return
+        self._run.transcript.close()
+        for task in self._run.tasks:
+            task.abort_step = -1
+        # What stands in a queue in a task's name must be out of it before the task ends.
+        for task in self._run.tasks:
+            for belonging in [*task.belongings]:
+                if isinstance(belonging, Operation):
+                    task.belongings.remove(belonging)
+                    self.abandon(belonging)
+                    belonging.coroutine.close()
+        self._tasks.clear()
+        self._nursery.cancel_scope.cancel()
+
+    def begin(self, run: Run) -> None:
+        """Take note of what is to be run."""
+        self._run = run
+        if not isinstance(self._queue(), deque):
+            raise Unfit(f"trio {trio.__version__} has no Runner.runq, which must be held; choose another release")
+
+    @staticmethod
+    def _queue() -> Any:
+        return getattr(trio.lowlevel.current_task()._runner, "runq", None)
+
+    def spawn(self, task: Task) -> None:
+        """Spawn a task as a user does, by its name in the scenario."""
+        task.handle = Handle()
+        self._nursery.start_soon(self._live, task, name=task.name)
+
+    async def _live(self, task: Task) -> None:
+        handle = task.handle
+        handle.trio_task = trio.lowlevel.current_task()
+        self._tasks[handle.trio_task] = task
+        try:
+            with handle.scope:
+                await task.live()
+        except Exception as error:
+            # An exception that left a task would take its nursery with it, and the other tasks.
+            if task.state is not State.ENDED:
+                self._failure = self._failure or error
+        finally:
+            self._tasks.pop(handle.trio_task, None)
+
+    def drop_handle(self, task: Task) -> None:
+        """Do nothing: trio has no handles."""
+
+    def abort(self, task: Task) -> None:
+        """Cancel the scope around a whole task."""
+        self._act(task.handle.scope.cancel)
+
+    def _act(self, act: Callable[[], object]) -> None:
+        """Do something of which tasks are scheduled that no object has woken."""
+        self._is_conductor_acting = True
+        try:
+            act()
+        finally:
+            self._is_conductor_acting = False
+
+    def before_end(self, task: Task, step: int) -> None:
+        """Raise `Lacking` if an operation that was sent away still stands in a queue in the task's name."""
+        if task.handle is not None and any(kept not in task.belongings for kept in task.handle.registered.values()):
+            raise Lacking(step, "in trio a queue holds the task, so the task must outlive what it has sent away")
+
+    # Scheduling.
+
+    def note_scheduled(self, trio_task: Any) -> None:
+        """Take note that somebody has scheduled a task; if an object did, it is a wake."""
+        task = self._tasks.get(trio_task)
+        if task is None or trio_task is self._own or self._is_conductor_acting or self._run is None:
+            return
+        touched = self._run.touched
+        handle = task.handle
+        if touched is None:
+            if task.state in (State.GATE, State.PARKED) and task.abort_step is None and task.cancel_step is None:
+                self._note_breakage(task)
+            return
+        handle.is_woken = True
+        handle.woken_for = handle.registered.get(touched)
+        operation = handle.woken_for
+        self._wakes.append((task if operation is None else operation.polled_by, touched))
+
+    def _note_breakage(self, task: Task) -> None:
+        """Take note that the end of a task has broken a queue in which `task` stands."""
+        registered = list(task.handle.registered.values())
+        if task.state is State.PARKED and not registered:
+            return
+        if task.state is State.GATE and len(registered) == 1:
+            task.handle.woken_for = registered[0]
+            return
+        self._failure = self._failure or RuntimeError(
+            f"{task.name} stands in several queues and one of them broke; trio does not tell which"
+        )
+
+    async def gate(self, task: Task) -> None:
+        """Park until the conductor schedules the task. What an object schedules meanwhile is for a kept operation."""
+        while True:
+            outcome = await self._sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            handle = task.handle
+            if handle.woken_for is None:
+                outcome.unwrap()
+                return
+            self._note_signal(task, outcome)
+            if task.inbox:
+                return
+
+    @staticmethod
+    async def _sleep(abort: Callable[[Any], Any]) -> Any:
+        """Wait to be scheduled. Return the outcome with which that happened, unopened."""
+        sleep = trio.lowlevel.wait_task_rescheduled(abort)
+        what = sleep.send(None)
+        sleep.close()
+        return await trap(what)
+
+    def _note_signal(self, task: Task, outcome: Any) -> None:
+        """Keep what the task was scheduled with for the kept operation that it is meant for."""
+        handle = task.handle
+        operation, handle.woken_for, handle.is_woken = handle.woken_for, None, False
+        registration = operation.registration
+        del handle.registered[operation.object]
+        operation.registration = None
+        waiter = registration.waiter
+        if waiter is None:
+            operation.signal, operation.is_over = outcome, True
+        else:
+            self._schedule(waiter, outcome)
+
+    def _schedule(self, task: Task, outcome: Any = None) -> None:
+        self._own = task.handle.trio_task
+        try:
+            if outcome is None:
+                trio.lowlevel.reschedule(self._own)
+            else:
+                trio.lowlevel.reschedule(self._own, outcome)
+        finally:
+            self._own = None
+
+    def resume(self, task: Task) -> None:
+        """Schedule a task that stands at its gate, unless an object has done so already."""
+        handle = task.handle
+        if not handle.is_woken:
+            self._schedule(task)
+        elif self._held is not None:
+            # It is woken and held back; now is its turn.
+            self._held.remove(handle.trio_task)
+            self._queue().append(handle.trio_task)
+
+    async def line(self, takes: Sequence[Callable[[], None]]) -> None:
+        """Do each of `takes` and run what it resumes, while all that is woken stands still."""
+        if len(takes) == 1:
+            takes[0]()
+            return
+        queue = self._queue()
+        held: list[Any] = []
+        self._held = held
+        for take in takes:
+            self._refuse_second_wake()
+            take()
+            gates = [each for each in queue if self._is_resumed(each)]
+            held.extend(each for each in queue if each not in gates)
+            queue.clear()
+            if gates:
+                # They run, and then the conductor again, before anything that they wake.
+                queue.extend(gates)
+                await trap(BARE)
+                held.extend(queue)
+                queue.clear()
+        self._held = None
+        queue.extendleft(reversed(held))
+
+    def _is_resumed(self, trio_task: Any) -> bool:
+        task = self._tasks.get(trio_task)
+        return task is not None and task.state is State.GATE and bool(task.inbox)
+
+    def _refuse_second_wake(self) -> None:
+        """Raise nothing yet end the job if a task that is woken stands in another queue too: trio schedules it once."""
+        for trio_task in self._held or ():
+            task = self._tasks.get(trio_task)
+            if task is not None and self._run is not None and len(task.handle.registered) > 1:
+                at = self._run.transcript.at
+                step = at["step"] if isinstance(at, dict) else 0
+                self._run.lacking = Lacking(step, "trio schedules a task once before it runs, and it waits twice")
+
+    async def settle(self) -> None:
+        """Wait until no task is scheduled."""
+        turns = 0
+        while self._instrument.scheduled:
+            await trap(BARE)
+            turns += 1
+            if turns > TURNS_MAX or self._is_interrupted:
+                assert self._run is not None, "a run has begun"
+                self._run.is_livelock = True
+                break
+        if self._failure is not None:
+            raise self._failure
+
+    def interrupt(self) -> None:
+        """End `settle`."""
+        self._is_interrupted = True
+
+    async def give_way(self) -> None:
+        """Let the others run once."""
+        await trio.lowlevel.checkpoint()
+
+    # Operations.
+
+    def cancellation(self, task: Task) -> Cancellation:
+        """Return what cancels the next operation of the calling task."""
+        return self._make_cancellation(None)
+
+    def is_bare(self, operation: Operation) -> bool:
+        """Return whether the scheduler resumes the coroutine by itself."""
+        return operation.trap is BARE
+
+    def is_ready(self, operation: Operation) -> bool:
+        """Return whether the coroutine may be resumed."""
+        if operation.trap is BARE and not operation.is_over:
+            operation.signal, operation.is_over = NOTHING, True
+        return operation.is_over
+
+    def before_park(self, task: Task, operation: Operation, step: int) -> None:
+        """Raise `Lacking` if the task stands in the queue of the object already: trio's queues hold a task once."""
+        known = task.handle.registered.get(operation.object)
+        if known is not None and known is not operation:
+            raise Lacking(step, "in trio a task stands in the queue of a lock only once, and it keeps a future there")
+
+    def park(self, task: Task, operation: Operation, is_kept: bool) -> None:
+        """Take note of a kept operation that stands in a queue in the task's name."""
+        if is_kept and operation.registration is None:
+            handle = task.handle
+            operation.registration = Registration(task, handle.trio_task.custom_sleep_data)
+            handle.registered[operation.object] = operation
+
+    def tell_wakes(self) -> None:
+        """Tell the wakes that objects gave."""
+        if self._wakes and self._run is not None:
+            wakes, self._wakes = self._wakes, []
+            for task, object_ in wakes:
+                self._run.transcript.effect(task.index, {"woken": {"object": object_}})
+
+    async def wait(self, task: Task, operation: Operation) -> None:
+        """Wait for what the coroutine yielded, as `await` does."""
+        registration = operation.registration
+        if registration is None:
+            # `give_up` is the lock's own way out of its queue, and finds what the lock has left with the task.
+            sleep_data = task.handle.trio_task.custom_sleep_data
+            outcome = await trap(operation.trap)
+        else:
+            sleep_data = registration.sleep_data
+            outcome = await self._wait_again(task, operation, registration)
+        while task.handle.woken_for is not None and task.handle.woken_for is not operation:
+            # An object that another, kept operation stands before has scheduled this task.
+            self._note_signal(task, outcome)
+            task.handle.trio_task.custom_sleep_data = sleep_data
+            outcome = await trap(operation.trap)
+        task.handle.is_woken = False
+        operation.signal, operation.is_over = outcome, True
+
+    async def _wait_again(self, task: Task, operation: Operation, registration: Registration) -> Any:
+        """Wait for an operation that stands in a queue already, maybe in the name of another task."""
+        own = registration.task is task
+        if own:
+            del task.handle.registered[operation.object]
+        else:
+            registration.waiter = task
+
+        def give_up(raise_cancel: Any) -> Any:
+            registration.task.handle.registered.pop(operation.object, None)
+            return self._give_up(operation, registration, raise_cancel)
+
+        outcome = await self._sleep(give_up)
+        operation.registration = None
+        return outcome
+
+    @staticmethod
+    def _give_up(operation: Operation, registration: Registration, raise_cancel: Any) -> Any:
+        """Take an operation out of the lock's queue, by the lock's own means."""
+        trio_task = registration.task.handle.trio_task
+        before, trio_task.custom_sleep_data = trio_task.custom_sleep_data, registration.sleep_data
+        try:
+            return operation.trap.abort_func(raise_cancel)
+        finally:
+            trio_task.custom_sleep_data = before
+
+    async def wait_beside(self, task: Task, operation: Operation) -> None:
+        """Wait until the trap of a kept operation is over. A cancellation leaves it in its queue."""
+        if operation.trap is BARE:
+            await trap(BARE)
+            return
+        registration = operation.registration
+        while not operation.is_over:
+            registration.waiter = None if registration.task is task else task
+            outcome = await self._sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            if task.handle.woken_for is not None:
+                self._note_signal(task, outcome)
+            elif registration.waiter is task and operation.registration is None:
+                operation.signal, operation.is_over = outcome, True
+            else:
+                registration.waiter = None
+                outcome.unwrap()
+
+    def abandon(self, operation: Operation) -> None:
+        """Take an operation out of the lock's queue, as a cancellation does, before it is closed."""
+        registration, operation.registration = operation.registration, None
+        if registration is None or operation.is_over:
+            return
+        handle = registration.task.handle
+        if handle.woken_for is operation:
+            # Granted, and its task has not run since: there is nothing to take back.
+            return
+        handle.registered.pop(operation.object, None)
+        self._give_up(operation, registration, lambda: None)

@@ -1,0 +1,144 @@
+"""Serves jobs on one backend until there are no more."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from . import __version__
+from .backends import BACKENDS, Backend, NoBackend, find
+from .conductor import Conductor
+from .protocol import VERSION, BadOrder, Channel, line
+from .run import Lacking, Run
+from .script import Script, Step
+from .transcript import Transcript
+
+ATTEMPTS_MAX = 10_000
+"""How often a script with a time window is begun before the worker gives up."""
+
+
+def main() -> int:
+    """Serve on stdin and stdout. Return the exit code: 2 for what is no order, 3 for a backend that cannot be."""
+    parser = argparse.ArgumentParser(prog="keyalike_worker", description=__doc__)
+    parser.add_argument("--backend", required=True, metavar="ID", help=", ".join(sorted(BACKENDS)))
+    id_: str = parser.parse_args().backend
+    # Whoever ends the worker has seen enough: no traceback, no tidying.
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGPIPE", signal.SIGTERM)):
+        signal.signal(number, signal.SIG_DFL)
+    # What tasks leave behind when a run is cut off is no news to anybody.
+    warnings.simplefilter("ignore")
+    try:
+        backend = find(id_)
+    except NoBackend as error:
+        print(f"keyalike_worker: {error}", file=sys.stderr)
+        return 3
+    channel = Channel()
+    channel.say({"hello": hello(id_, backend)})
+    try:
+        for order in channel.orders():
+            if "goodbye" in order:
+                break
+            Server(backend, channel).serve(order["job"])
+    except BadOrder as error:
+        print(f"keyalike_worker: {error}", file=sys.stderr)
+        return 2
+    channel.say({"goodbye": {}})
+    return 0
+
+
+def hello(id_: str, backend: Backend) -> dict[str, Any]:
+    """Return who the worker is."""
+    return {
+        "protocol": VERSION,
+        "worker": {"name": "keyalike-worker", "version": __version__},
+        "backend": id_,
+        "runtime": {"name": backend.runtime_name, "version": backend.runtime_version},
+        "locks": {"name": backend.locks.name, "version": backend.locks.version},
+        "capabilities": [*backend.locks.capabilities, *backend.capabilities],
+        "seats": ["spawned"],
+    }
+
+
+class Server:
+    """Serves one job."""
+
+    def __init__(self, backend: Backend, channel: Channel) -> None:
+        """Run it on `backend` and answer on `channel`."""
+        self._backend = backend
+        self._channel = channel
+
+    def serve(self, job: Any) -> None:
+        """Run a job as often as it says.
+
+        Raises `BadOrder` if it is no job.
+        """
+        try:
+            number, runs, script = int(job["job"]), int(job["runs"]), Script.parse(job["script"])
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise BadOrder(f"a job is not as the protocol says: {what}; see docs/PROTOCOL.md") from error
+        try:
+            refuse_what_is_lacking(script, self._backend)
+            for run in range(runs):
+                self._run(script, {"job": number, "run": run})
+        except Lacking as lacking:
+            self._channel.say({"not-implemented": {"job": number, "step": lacking.step, "why": lacking.why}})
+        except Exception as error:
+            name = job.get("name", "")
+            told = f"{name} on {self._backend.runtime_name}: {type(error).__name__}: {error}"
+            self._channel.say({"error": {"job": number, "message": told}})
+
+    def _run(self, script: Script, turn: Mapping[str, int]) -> None:
+        """Run a script once, or until it took no longer than it may."""
+        self._channel.say({"started": turn})
+        if script.within_micros is None:
+            conductor = self._conduct(script, Transcript(self._channel.say))
+        else:
+            conductor = self._conduct_within(script, script.within_micros)
+        end = {"probe": conductor.probes, "rest": conductor.rests, "fault": conductor.fault}
+        self._channel.say({"outcome": {**turn, **end}})
+
+    def _conduct(self, script: Script, transcript: Transcript) -> Conductor:
+        runtime = self._backend.start()
+        conductor = Conductor(Run(script, runtime, transcript), self._backend.locks)
+        runtime.run(conductor.conduct)
+        return conductor
+
+    def _conduct_within(self, script: Script, micros: int) -> Conductor:
+        """Run until a run is valid: its script took less than `micros`. Only that run is told."""
+        for _ in range(ATTEMPTS_MAX):
+            answers: list[dict[str, Any]] = []
+            # Put into words only afterwards, so that the window measures the locks.
+            conductor = self._conduct(script, Transcript(answers.append))
+            if conductor.micros < micros:
+                self._channel.write(b"".join(map(line, answers)))
+                return conductor
+        raise TimeoutError(f"no run took less than {micros} us in {ATTEMPTS_MAX} attempts; widen the window")
+
+
+def refuse_what_is_lacking(script: Script, backend: Backend) -> None:
+    """Raise `Lacking` for the first step that no run could take."""
+    for step in script.steps():
+        why = lack(step, script, backend)
+        if why is not None:
+            raise Lacking(step.index, why)
+
+
+def lack(step: Step, script: Script, backend: Backend) -> str | None:
+    """Return why the backend cannot take a step, if it cannot."""
+    if not step.is_of_task:
+        return backend.lacks.get(step.verb)
+    if step.verb == "on":
+        return "Python has no wakers"
+    if step.verb == "ask" and step.fields["place"] != "task":
+        return "the library has no blocking acquire"
+    if "object" in step.fields:
+        primitive = script.objects[step.number("object")].primitive
+        if primitive != "mutex":
+            return f"the worker has no {primitive}"
+    request = step.fields.get("request")
+    return backend.locks.lacks.get(request) if isinstance(request, str) else None

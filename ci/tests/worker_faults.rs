@@ -1,0 +1,222 @@
+//! Every way in which a worker is known to misbehave, with what becomes of it: an outcome of that cell, or a clear error.
+
+#![cfg(unix)]
+
+#[allow(dead_code, reason = "each test uses a part of it")]
+mod program;
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use program::{program, text};
+use rstest::rstest;
+use tempfile::TempDir;
+
+/// A worker that does `misbehave` when it is given the first of the two scenarios, and does well with every other.
+const WORKER: &str = r#"
+hello() {
+    echo '{"hello": {"protocol": 1, "worker": {"name": "w", "version": "1"}, "backend": "sh", "runtime": {"name": "sh", "version": "1"}, "locks": {"name": "sh", "version": "1"}, "capabilities": [], "seats": ["spawned"]}}'
+}
+started() { echo "{\"started\": {\"job\": $job, \"run\": 0}}"; }
+granted() { echo '{"event": {"at": {"step": 0}, "task": 0, "role": "result", "what": {"acquired": {"object": 0, "future": null, "wait": true}}}}'; }
+outcome() { echo "{\"outcome\": {\"job\": $job, \"run\": 0, \"probe\": [\"refused\"], \"rest\": [\"free\"], \"fault\": null}}"; }
+number() { job=$(printf '%s' "$order" | sed 's/.*"job":{"job":\([0-9]*\).*/\1/'); }
+serve() {
+    while read -r order; do
+        case "$order" in *goodbye*) echo '{"goodbye": {}}'; exit 0;; esac
+        number
+        case "$order" in *t/one*) misbehave;; *) started; granted; outcome;; esac
+    done
+}
+"#;
+
+/// Two scenarios: the first meets the fault, the second must have its outcome all the same.
+fn folder(script: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let write = |name: &str, contents: &str| fs::write(folder.path().join(name), contents).expect("it can be written");
+    write("worker.sh", &format!("{WORKER}{script}"));
+    fs::create_dir(folder.path().join("t")).expect("a folder can be made");
+    write("t/one.scenario", "# The first.\nmutex   m\n\nA acquire m\n");
+    write("t/two.scenario", "# The second.\nmutex   m\n\nA acquire m\n");
+    let worker = format!("sh {}", folder.path().join("worker.sh").display());
+    (folder, worker)
+}
+
+fn run(folder: &Path, worker: &str, only: &str) -> (Option<i32>, String) {
+    let scenarios = folder.join(only).display().to_string();
+    let output = program(&["run", "--worker", worker, "--watchdog", "1", "--scenario", &scenarios, "--format", "json"])
+        .output()
+        .expect("the program starts");
+    (output.status.code(), text(&output))
+}
+
+/// What the worker does before its hello, or instead of it.
+#[rstest]
+#[case::ends_before_its_hello("exit 7", "ended with exit code 7")]
+#[case::ends_with_words_on_stderr("echo 'no such library' >&2; exit 1", "no such library")]
+#[case::hello_is_no_json("echo 'Hello!'; serve", "its first line is `Hello!`")]
+#[case::hello_is_another_answer("echo '{\"goodbye\": {}}'; serve", "its first line is `{\"goodbye\": {}}`")]
+#[case::hello_of_another_version("hello | sed 's/\"protocol\": 1/\"protocol\": 9/'; serve", "speaks version 9")]
+#[case::hello_without_a_seat("hello | sed 's/\"spawned\"//'; serve", "names no seat")]
+#[case::hello_never_comes("read -r order; serve", "said nothing for the watchdog's time")]
+#[case::hello_is_endless("head -c 3000000 /dev/zero | tr '\\0' x; sleep 100", "with no end of a line")]
+#[case::closes_stdout_at_once("exec 1>&-; sleep 100", "closed its stdout")]
+fn a_worker_that_gives_no_hello_is_an_error(#[case] script: &str, #[case] said: &str) {
+    let (folder, worker) = folder(script);
+    let (code, text) = run(folder.path(), &worker, "t");
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains(said), "it does not say `{said}`:\n{text}");
+}
+
+/// What the worker does with the first scenario, and what becomes of that cell: an outcome (exit code 1, for nobody reviewed it)
+/// or an error (exit code 3). The second cell is as ever.
+#[rstest]
+#[case::exits_in_the_middle("started; granted; exit 0", 1, "`A acquire m` ended the process: exit code 0")]
+#[case::exits_with_a_code("started; exit 42", 1, "the first step ended the process: exit code 42")]
+#[case::exits_before_it_starts("exit 3", 1, "the first step ended the process: exit code 3")]
+#[case::is_killed_by_a_signal("started; granted; kill -SEGV $$", 1, "ended the process: signal 11")]
+#[case::writes_half_a_line("started; printf '{\"event\": {'; exit 1", 1, "ended the process: exit code 1")]
+#[case::is_silent("started; granted; sleep 100", 1, "\"verdict\": \"hung\"")]
+#[case::spins("started; while :; do :; done", 1, "never comes back and keeps its thread busy")]
+#[case::stops_reading_and_writing("read -r nothing", 1, "\"verdict\": \"hung\"")]
+#[case::says_no_json("started; echo 'Traceback'", 3, "broke the protocol: `Traceback`")]
+#[case::says_no_utf8("started; printf '\\377\\376\\n'", 3, "broke the protocol")]
+#[case::says_an_unknown_answer("started; echo '{\"success\": {}}'", 3, "unknown variant `success`")]
+#[case::names_an_unknown_task(
+    "started; granted | sed 's/\"task\": 0/\"task\": 9/'",
+    3,
+    "it names task 9, and the script has 1"
+)]
+#[case::names_an_unknown_object("started; granted | sed 's/\"object\": 0/\"object\": 9/'", 3, "it names object 9")]
+#[case::names_an_unknown_step("started; granted | sed 's/\"step\": 0/\"step\": 9/'", 3, "it names step 9")]
+#[case::gives_no_trials("started; granted; outcome | sed 's/\"refused\"//'", 3, "it gives 0 trials of 1 objects")]
+#[case::answers_another_job("job=99; started; granted; outcome", 3, "this is run 0 of job")]
+#[case::does_not_start("granted; outcome", 3, "it comes before `started`")]
+#[case::starts_twice("started; started", 3, "the run has started already")]
+#[case::says_hello_again("started; hello", 3, "it has said hello already")]
+#[case::says_goodbye("started; echo '{\"goodbye\": {}}'", 3, "nobody has told it to go")]
+#[case::writes_an_endless_line(
+    "started; head -c 3000000 /dev/zero | tr '\\0' x; sleep 100",
+    3,
+    "with no end of a line"
+)]
+#[case::floods_its_stdout("started; exec yes '{\"begun\": \"probe\"}'", 3, "more than 1000000 things of one run")]
+#[case::closes_its_stdout("started; exec 1>&-; sleep 100", 3, "it closed its stdout and lives on")]
+#[case::says_an_error(
+    "started; echo \"{\\\"error\\\": {\\\"job\\\": $job, \\\"message\\\": \\\"no room\\\"}}\"",
+    3,
+    "the worker says: no room"
+)]
+fn a_worker_that_misbehaves_is_the_outcome_or_the_error_of_one_cell(
+    #[case] misbehaviour: &str,
+    #[case] code: i32,
+    #[case] said: &str,
+) {
+    let (folder, worker) = folder(&format!("misbehave() {{ {misbehaviour}; }}\nhello\nserve\n"));
+    let begun = Instant::now();
+    let (ended, text) = run(folder.path(), &worker, "t");
+    assert_eq!(ended, Some(code), "{text}");
+    assert!(text.contains(said), "it does not say `{said}`:\n{text}");
+    assert_eq!(text.matches("\"verdict\": \"completed\"").count(), 1, "the other cell has its outcome:\n{text}");
+    // No stuck run: a bound far above anything that a busy machine makes of a watchdog of one second.
+    assert!(begun.elapsed() < Duration::from_secs(300));
+}
+
+/// What looks like a fault and is none.
+#[rstest]
+#[case::does_not_read_on("started; granted; outcome; exec 0<&-; exit 0")]
+#[case::floods_its_stderr("started; head -c 3000000 /dev/zero | tr '\\0' '\\n' >&2; granted; outcome")]
+#[case::says_more_afterwards("started; granted; outcome; echo 'and another thing'")]
+#[case::says_an_outcome_twice("started; granted; outcome; outcome")]
+#[case::exits_after_its_outcome("started; granted; outcome; exit 9")]
+fn a_worker_that_is_of_no_more_use_after_its_outcome_is_replaced(#[case] misbehaviour: &str) {
+    let (folder, worker) = folder(&format!("misbehave() {{ {misbehaviour}; }}\nhello\nserve\n"));
+    let (code, text) = run(folder.path(), &worker, "t");
+    assert_eq!(code, Some(0), "{text}");
+    assert_eq!(text.matches("\"verdict\": \"completed\"").count(), 2, "{text}");
+}
+
+#[test]
+fn what_a_worker_lacks_is_unsupported_and_counted() {
+    let lacks =
+        "started; echo \"{\\\"not-implemented\\\": {\\\"job\\\": $job, \\\"step\\\": 0, \\\"why\\\": \\\"none\\\"}}\"";
+    let (folder, worker) = folder(&format!("misbehave() {{ {lacks}; }}\nhello\nserve\n"));
+    let (code, text) = run(folder.path(), &worker, "t");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("\"unsupported\": 1"), "{text}");
+}
+
+#[test]
+fn a_worker_ends_with_a_keyalike_that_is_killed() {
+    let (folder, _) =
+        folder("misbehave() { started; echo $$ > \"$0.pid\"; while :; do sleep 1000; done; }\nhello\nserve\n");
+    let worker = format!("sh {}", folder.path().join("worker.sh").display());
+    let scenarios = folder.path().join("t").display().to_string();
+    let mut keyalike = program(&["run", "--worker", &worker, "--watchdog", "1000", "--scenario", &scenarios])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let pid_file = folder.path().join("worker.sh.pid");
+    let pid = wait_for(|| fs::read_to_string(&pid_file).ok().filter(|text| text.ends_with('\n')));
+    keyalike.kill().expect("it can be killed");
+    keyalike.wait().expect("it ends");
+    let status = format!("/proc/{}/status", pid.trim());
+    wait_for(|| {
+        let state = fs::read_to_string(&status).unwrap_or_default();
+        let is_gone = state.is_empty() || state.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
+        is_gone.then_some(())
+    });
+}
+
+#[test]
+fn a_run_that_is_killed_goes_on_where_it_was() {
+    // The second scenario hangs, so that the run can be killed when the first is done.
+    let (folder, worker) = folder(
+        "misbehave() { started; granted; outcome; }\nhello\nread -r order; number\ncase \"$order\" in *t/one*) misbehave;; esac\nsleep 1000\n",
+    );
+    let journal = folder.path().join("run.journal");
+    let scenarios = folder.path().join("t").display().to_string();
+    let resume = journal.display().to_string();
+    let arguments = ["run", "--worker", &worker, "--watchdog", "1000", "--scenario", &scenarios, "--resume", &resume];
+    let mut keyalike = program(&arguments).stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+    let lines = || fs::read_to_string(&journal).unwrap_or_default().lines().count();
+    wait_for(|| (lines() == 2).then_some(()));
+    keyalike.kill().expect("it can be killed");
+    keyalike.wait().expect("it ends");
+    // From here on the first scenario would crash, so that a cell which ran again could not have its outcome.
+    let other = "misbehave() { exit 9; }\nhello\nserve\n";
+    fs::write(folder.path().join("worker.sh"), format!("{WORKER}{other}")).expect("it can be written");
+    let output = program(&arguments).output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    assert!(text(&output).contains("2 of 2 executed"), "{}", text(&output));
+    assert!(!journal.exists(), "nobody needs the journal of a run that is complete");
+}
+
+#[rstest]
+#[case::something_else("hello\n", "it is no journal")]
+#[case::another_build(
+    "{\"journal\":1,\"program\":{\"version\":\"0\",\"bytes\":1,\"changed\":1},\"backends\":[],\"repeat\":1,\"isolated\":false}\n",
+    "another build of keyalike"
+)]
+fn a_journal_of_another_run_is_refused(#[case] contents: &str, #[case] said: &str) {
+    let (folder, worker) = folder("misbehave() { started; granted; outcome; }\nhello\nserve\n");
+    let journal = folder.path().join("run.journal");
+    fs::write(&journal, contents).expect("it can be written");
+    let scenarios = folder.path().join("t").display().to_string();
+    let resume = journal.display().to_string();
+    let output = program(&["run", "--worker", &worker, "--scenario", &scenarios, "--resume", &resume]);
+    program::check_output(output, 2, &[said, "remove it"]);
+}
+
+/// Waits for something that happens in another process.
+fn wait_for<T>(mut happened: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(value) = happened() {
+            return value;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(120), "it does not happen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
