@@ -78,6 +78,8 @@ impl ReleaseRuns {
         match start(&Release::of(pair, version), &self.places, &options.workers) {
             Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?)),
             Err(Failure::Release(error)) if error.is_of_release() => Ok(Ran::Skipped(error.to_string())),
+            // Libraries that do not go together are told by the worker instead of a hello.
+            Err(Failure::Isolation(error)) => Ok(Ran::Skipped(error.to_string())),
             Err(failure) => Err(failure),
         }
     }
