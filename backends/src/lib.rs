@@ -36,6 +36,7 @@ pub const FEATURES: &[(&str, &str)] = &[
     ("backend-async-lock", "the locks of async-lock, on every runtime that is built"),
     ("backend-futures", "the locks of futures-util, on every runtime that is built"),
     ("backend-all", "all of these"),
+    ("backend-python", "the tests of the locks of Python: asyncio, trio and anyio; needs Python 3 with venv and pip"),
 ];
 
 /// Every runtime there is, built or not: its id, its feature, and the locks of its native pair.

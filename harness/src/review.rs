@@ -236,7 +236,11 @@ impl Review<'_> {
         let has_run = |backend: &String| self.scope.backends.contains(backend);
         for (index, entry) in self.ledger.entries.iter().enumerate() {
             let mut named = self.scope.known_backends.iter().filter(|backend| entry.names_backend(backend));
-            if self.used.contains(&index) || !named.all(has_run) {
+            // Releases are no backends that everybody has, so an entry of theirs is looked at only where one ran.
+            let ran = self.scope.backends.iter().filter(|backend| entry.names_backend(backend)).count();
+            // A divergence is one from backends that the entry does not name.
+            let has_partner = entry.kind == Kind::Violation || ran < self.scope.backends.len();
+            if self.used.contains(&index) || ran == 0 || !has_partner || !named.all(has_run) {
                 continue;
             }
             let what = match entry.kind {

@@ -4,7 +4,7 @@ use super::{Finding, object, task};
 use crate::driver::program::{ObjectIndex, Program};
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
-use crate::transcript::{Event, Role, Trial, What};
+use crate::transcript::{At, Event, Role, Trial, What};
 use crate::verdict::Verdict;
 
 /// Judges a grant, a refusal, an answer or a try by the conductor, with the state before it.
@@ -30,6 +30,8 @@ pub(super) fn hear(program: &Program, event: &Event, mutex: ObjectIndex, before:
         What::Refused { wait: true, .. } if is_out_of_use(before, mutex) => {
             Some(Finding::new(Verdict::Violation, format!("{name} is free, yet an acquire is refused")))
         }
+        // At rest it follows from a wait that the harness broke off and not the script, so it is told and not judged.
+        What::NotReleased { .. } if event.at == At::Rest => None,
         What::NotReleased { .. } => event.task.and_then(|holder| not_released(program, mutex, holder, before)),
         What::Tried { trial, .. } => tried(program, mutex, *trial, before),
         _ => None,
@@ -52,7 +54,7 @@ fn not_released(program: &Program, mutex: ObjectIndex, holder: TaskIndex, before
 fn tried(program: &Program, mutex: ObjectIndex, trial: Trial, state: &Replay) -> Option<Finding> {
     let name = object(program, mutex);
     match trial {
-        Trial::Free => state.holders(mutex).next().map(|guard| {
+        Trial::Free => state.holders(mutex).find(|guard| !guard.contested).map(|guard| {
             let holder = task(program, guard.task);
             Finding::new(Verdict::Violation, format!("{name} is held by {holder}, yet a try takes it"))
         }),

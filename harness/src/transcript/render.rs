@@ -61,7 +61,12 @@ impl Transcript {
         let broken_off = self.record.fault.as_ref().map(|fault| fault.at());
         for (at, name, trials) in [(At::Probe, "probe", &self.record.probe), (At::Rest, "rest", &self.record.rest)] {
             match broken_off {
-                None => push(&mut lines, name, &self.trials(trials)),
+                None => {
+                    let (kept, messages) = self.not_released(at);
+                    let parts = std::iter::once(self.trials(trials)).chain(kept);
+                    push(&mut lines, name, &parts.collect::<Vec<_>>().join("; "));
+                    lines.extend(messages.into_iter().map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
+                }
                 Some(fault) if fault == Some(at) => push(&mut lines, name, DOES_NOT_COME_BACK),
                 Some(Some(At::Rest)) if !trials.is_empty() => push(&mut lines, name, &self.trials(trials)),
                 Some(_) => {}
@@ -93,6 +98,21 @@ impl Transcript {
         }
         let texts: Vec<String> = fold_rows(cells).iter().map(|row| print(row)).collect();
         if texts.is_empty() { vec!["all free".to_owned()] } else { texts }
+    }
+
+    /// Returns what tasks could not give back when all let go, each once, and what the locks said.
+    fn not_released(&self, at: At) -> (Vec<String>, Vec<String>) {
+        let (mut kept, mut said) = (Vec::new(), Vec::new());
+        for event in self.record.events.iter().filter(|event| event.at == at) {
+            let (What::NotReleased { object, .. }, Some(task)) = (&event.what, event.task) else { continue };
+            let (task, object) = (self.program.tasks[task], &self.program.objects()[*object].name);
+            let part = format!("{task} could not release {object}");
+            if !kept.contains(&part) {
+                kept.push(part);
+                said.extend(messages(&event.what));
+            }
+        }
+        (kept, said)
     }
 
     fn trials(&self, trials: &[Trial]) -> String {

@@ -2,7 +2,7 @@
 
 use crate::driver::program::{NameIndex, ObjectIndex};
 use crate::quiescence::TaskIndex;
-use crate::transcript::{Event, Role, What};
+use crate::transcript::{At, Event, Role, What};
 
 /// Who holds, keeps and waits for what, after the events that were applied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Guard {
     pub object: ObjectIndex,
     /// Whether it was leaked, so that nobody can release it.
     pub forgotten: bool,
+    /// Whether the lock refused its release when all let go: nobody can say whether it is held.
+    pub contested: bool,
 }
 
 /// An operation that a task waits for.
@@ -87,6 +89,11 @@ impl Replay {
                 self.end_operation(task, *object, *future);
             }
             What::Released { object } => self.remove_guard(task, *object),
+            What::NotReleased { object, .. } if event.at == At::Rest => {
+                if let Some(guard) = self.find_guard(task, *object) {
+                    guard.contested = true;
+                }
+            }
             What::Forgotten { object } => {
                 if let Some(guard) = self.find_guard(task, *object) {
                     guard.forgotten = true;
@@ -157,7 +164,7 @@ impl Replay {
         if waits {
             self.end_operation(task, object, future);
         }
-        self.guards.push(Guard { task, taken_by: task, object, forgotten: false });
+        self.guards.push(Guard { task, taken_by: task, object, forgotten: false, contested: false });
     }
 
     fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {

@@ -36,8 +36,26 @@ pub(crate) fn main(runtimes: &[&str]) -> ExitCode {
     }
     let entries = backends::all();
     let own = entries.iter().filter(|entry| runtimes.contains(&runtime_of(&entry.id)));
-    let trials = own.flat_map(|entry| trials(entry, &entries)).collect();
+    let trials = own.flat_map(|entry| trials(entry.start(), &standard(entry, &entries))).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Runs the tests of backends that live in workers, each with the backend to whose snapshots it is held, if it has none of
+/// its own.
+#[cfg(feature = "backend-python")]
+pub(crate) fn main_of_workers(
+    ids: &[(&str, Option<&str>)],
+    start: impl Fn(&str, &Workshop) -> Result<Arc<dyn Backend>, String>,
+) -> ExitCode {
+    let mut all = Vec::new();
+    for (id, sibling) in ids {
+        let standard = sibling.map_or(Standard::Own, |sibling| Standard::Sibling(sibling.to_owned()));
+        match start(id, &WORKERS) {
+            Ok(backend) => all.extend(trials(backend, &standard)),
+            Err(error) => all.push(Trial::test(format!("{id}::starts"), move || Err(Failed::from(error)))),
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), all).exit_code()
 }
 
 fn serve_backend(id: &str) -> ExitCode {
@@ -69,22 +87,20 @@ enum Standard {
     Sibling(String),
 }
 
-fn trials(entry: &Entry, entries: &[Entry]) -> Vec<Trial> {
-    let standard = standard(entry, entries);
-    let backend = entry.start();
+fn trials(backend: Arc<dyn Backend>, standard: &Standard) -> Vec<Trial> {
+    let id = backend.id().to_owned();
     let mut trials = Vec::new();
     for (name, program) in SUITE.programs.iter().filter(|(name, _)| name.theme() != suites::pairs::THEME) {
         let (backend, program, standard) = (Arc::clone(&backend), Arc::clone(program), standard.clone());
         let trial = move || check_scenario(&*backend, &program, &standard);
-        trials.push(Trial::test(format!("{}::{name}", entry.id), trial));
+        trials.push(Trial::test(format!("{id}::{name}"), trial));
     }
     for first in first_verbs() {
         let (backend, standard, verb) = (Arc::clone(&backend), standard.clone(), first.clone());
         let trial = move || check_pairs(&*backend, &verb, &standard);
-        trials.push(Trial::test(format!("{}::{}/{first}", entry.id, suites::pairs::THEME), trial));
+        trials.push(Trial::test(format!("{id}::{}/{first}", suites::pairs::THEME), trial));
     }
     if matches!(standard, Standard::Own) {
-        let id = entry.id.clone();
         trials.push(Trial::test(format!("{id}::snapshots_are_reviewed_and_have_their_scenario"), move || {
             check_folder(&id)
         }));

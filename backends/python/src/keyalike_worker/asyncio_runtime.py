@@ -13,11 +13,12 @@ import weakref
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
-from .operation import Operation
+from .operation import Operation, Refused
 from .runtime import Cancellation, trap
 from .task import State
 
 if TYPE_CHECKING:
+    from .operation import Reply
     from .run import Run
     from .task import Task
 
@@ -125,9 +126,7 @@ class AsyncioRuntime:
         self._ready: Any = getattr(self._loop, "_ready", None)
         self._run: Run | None = None
         self._parked: list[Operation] = []
-        self._is_in_line = False
         self._gates: dict[int, Gate] = {}
-        self._failure: BaseException | None = None
         self._is_interrupted = False
 
     # Life.
@@ -212,18 +211,17 @@ class AsyncioRuntime:
 
     async def line(self, takes: Sequence[Callable[[], None]]) -> None:
         """Put each of `takes` into the loop's queue, one behind the other; what they wake comes behind all of them."""
-        self._is_in_line = len(takes) > 1
         for take in takes:
             self._loop.call_soon(self._take, take)
         # A turn of its own, so that no loop is asked whether it is quiet while they are still to come.
         await trap(None)
-        self._is_in_line = False
 
     def _take(self, take: Callable[[], None]) -> None:
         try:
             take()
         except BaseException as failure:
-            self._failure = self._failure or failure
+            assert self._run is not None, "a run has begun"
+            self._run.failure = self._run.failure or failure
 
     async def settle(self) -> None:
         """Let the loop turn until nothing but the conductor is ready."""
@@ -235,8 +233,6 @@ class AsyncioRuntime:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
                 break
-        if self._failure is not None:
-            raise self._failure
 
     def _is_quiet(self) -> bool:
         if self._ready is not None:
@@ -301,7 +297,7 @@ class AsyncioRuntime:
 
     def tell_wakes(self) -> None:
         """Tell the wakes that have come in a line, before its next step begins. Else the callbacks come in time."""
-        if self._is_in_line:
+        if self._run is not None and self._run.is_in_line:
             for operation in list(self._parked):
                 self._tell_wake(operation)
 
@@ -328,10 +324,25 @@ class AsyncioRuntime:
         operation.trap.add_done_callback(pass_on)
         await own
 
-    def abandon(self, operation: Operation) -> None:
-        """Cancel the future that a coroutine waits for, as the cancellation of a task does, before it is closed."""
+    def drop(self, operation: Operation) -> Reply | None:
+        """Cancel the future that a coroutine waits for and throw into it, as the cancellation of a task does."""
         if operation.registration is not None:
             self._parked.remove(operation)
             operation.registration = None
-        if operation.is_started and operation.trap is not None:
-            operation.trap.cancel()
+        reply: Reply | None = None
+        try:
+            if operation.is_started and self._make_cancellation is not NativeCancellation and self.is_ready(operation):
+                # A scope of anyio does not reach a task whose future is done, nor its shielded checkpoints.
+                reply = operation.send()
+                if isinstance(reply, Refused):
+                    # It had failed already, and nobody asks for how.
+                    return None
+            elif operation.is_started:
+                if operation.trap is not None:
+                    operation.trap.cancel()
+                reply = operation.throw(asyncio.CancelledError())
+        except asyncio.CancelledError:
+            return None
+        if reply is None:
+            operation.close()
+        return reply

@@ -31,15 +31,13 @@ class NoBackend(Exception):
     """A backend that cannot be started here."""
 
 
-GRANT_WINS = "cancel: a granted wait cannot be cancelled"
-CANCEL_WINS = "cancel: a granted wait can be cancelled"
-COROUTINES = "kept futures: coroutines driven by hand, dropped by close()"
+COROUTINES = "kept futures: coroutines driven by hand, dropped by cancelling them"
 
 ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
 TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")
 
 
-def anyio_cancellation() -> Callable[[Any], Any]:
+def anyio_cancellation() -> Callable[..., Any]:
     """Return what makes a scope of anyio. The oldest releases call it `open_cancel_scope`."""
     import anyio
 
@@ -59,7 +57,7 @@ def asyncio_backend(make_locks: Callable[[], Locks], native_cancel: bool, **opti
         options.pop("version", platform.python_version()),
         make_locks(),
         lambda: AsyncioRuntime(**options),
-        [COROUTINES, cancel, CANCEL_WINS if native_cancel else GRANT_WINS, "abort: Task.cancel()"],
+        [COROUTINES, cancel, "abort: Task.cancel()"],
         ASYNCIO_LACKS,
     )
 
@@ -84,13 +82,13 @@ def trio_backend(make_locks: Callable[[], Locks], scope: str) -> Backend:
     """Return trio with some locks; operations are cancelled by the scopes of `scope`."""
     from .trio_runtime import TrioRuntime, trio_cancellation
 
-    make = trio_cancellation if scope == "trio" else anyio_cancellation()
+    make: Callable[..., Any] = trio_cancellation if scope == "trio" else anyio_cancellation()
     return Backend(
         "trio",
         version("trio"),
         make_locks(),
         lambda: TrioRuntime(make),
-        [COROUTINES, f"cancel: {scope}.CancelScope", GRANT_WINS, "abort: trio.CancelScope", "order: FIFO batches"],
+        [COROUTINES, f"cancel: {scope}.CancelScope", "abort: trio.CancelScope", "order: FIFO batches"],
         TRIO_LACKS,
     )
 

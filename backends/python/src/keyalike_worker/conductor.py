@@ -68,6 +68,7 @@ class Conductor:
     async def _line(self, line: Sequence[Step]) -> None:
         """Do the steps of a line with nothing in between; neighbours of one task share one go."""
         parts = groups(line)
+        self.run.is_in_line = len(line) > 1
         if len(parts) > 1:
             await self._bring_to_life(line)
         takes: list[Callable[[], None]] = [partial(self._take, part) for part in parts]
@@ -86,6 +87,8 @@ class Conductor:
     async def _settle(self) -> None:
         await self.runtime.settle()
         self.runtime.tell_wakes()
+        if self.run.failure is not None:
+            raise self.run.failure
 
     def _spawn(self, task: Task) -> None:
         if task.state is State.NEW:

@@ -80,7 +80,7 @@ class Operation:
         return None
 
     def close(self) -> None:
-        """Drop it, as Python drops a coroutine that nobody awaits any more."""
+        """Close the coroutine, which must not be woken any more."""
         self.coroutine.close()
 
 

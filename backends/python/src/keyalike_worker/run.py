@@ -36,7 +36,11 @@ class Run:
         self.objects: list[Mutex | None] = []
         self.tasks: list[Task] = []
         self.lacking: Lacking | None = None
+        self.is_in_line = False
+        """Whether the line that was begun last has several steps."""
         self.is_livelock = False
+        self.failure: BaseException | None = None
+        """What went wrong in the worker itself."""
         self.touched: int | None = None
         """The object whose library is at work right now."""
         self._polls = [0] * len(script.tasks)

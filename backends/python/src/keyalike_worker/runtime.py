@@ -7,7 +7,7 @@ from collections.abc import Coroutine, Generator, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
-    from .operation import Operation
+    from .operation import Operation, Reply
     from .run import Run
     from .task import Task
 
@@ -88,8 +88,8 @@ class Runtime(Protocol):
     async def wait_beside(self, task: Task, operation: Operation) -> None:
         """Wait for the trap of a kept operation to be over. A cancellation leaves the operation alone."""
 
-    def abandon(self, operation: Operation) -> None:
-        """Take a parked operation that is about to be closed out of the runtime's books."""
+    def drop(self, operation: Operation) -> Reply | None:
+        """Cancel an operation as the runtime cancels one that is awaited. Return its reply if it gave one instead."""
 
     def tell_wakes(self) -> None:
         """Tell the wakes that objects gave since the last call."""

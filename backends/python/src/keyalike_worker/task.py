@@ -56,6 +56,15 @@ class ScriptedPanic(RuntimeError):
     """What `panic` raises."""
 
 
+class LockPanic(Exception):
+    """What a lock raised where a task only lets go."""
+
+    def __init__(self, error: Exception) -> None:
+        """`error` is the lock's own."""
+        super().__init__(str(error))
+        self.error = error
+
+
 Command = Union[Sequence["Step"], LetGo]
 
 AT_REST = -1
@@ -157,8 +166,11 @@ class Task:
         if self.abort_step is not None and isinstance(error, self.runtime.cancelled):
             self._answer_what_is_due()
             self.run.transcript.effect(self.index, {"aborted": {"ending": None}})
+        elif isinstance(error, LockPanic):
+            self._result(panicked(error.error, scripted=False))
         elif not isinstance(error, GeneratorExit):
-            self._result(panicked(error, scripted=False))
+            # The worker's own fault, and nothing that a lock did.
+            self.run.failure = self.run.failure or error
 
     def _answer_what_is_due(self) -> None:
         """Answer the step and the cancel that an abort came in between."""
@@ -177,7 +189,7 @@ class Task:
         elif isinstance(error, self.runtime.cancelled):
             self.ending = {"aborted": message(error)}
         else:
-            self.ending = {"panicked": message(error)}
+            self.ending = {"panicked": message(error.error if isinstance(error, LockPanic) else error)}
         for steps in [self._left, *self.inbox]:
             if not isinstance(steps, LetGo):
                 for step in steps:
@@ -245,9 +257,9 @@ class Task:
         if isinstance(belonging, Operation):
             self._effect({"dropped-future": {"object": belonging.object, "future": belonging.name}})
             try:
-                self._close(belonging)
-            except Exception as error:
-                self._effect(panicked(error, scripted=False))
+                self.close(belonging)
+            except LockPanic as panic:
+                self._effect(panicked(panic.error, scripted=False))
             self.runtime.tell_wakes()
         return True
 
@@ -258,9 +270,22 @@ class Task:
             return error
         return None
 
-    def _close(self, operation: Operation) -> None:
-        self.runtime.abandon(operation)
-        self._touch(operation.object, operation.close)
+    def close(self, operation: Operation) -> None:
+        """Drop an operation that nobody awaits.
+
+        A grant may win over the cancellation. It is given back then, as the `async with` that asked for it would.
+        """
+        try:
+            reply = self._touch(operation.object, lambda: self.runtime.drop(operation))
+        except Exception as error:
+            raise LockPanic(error) from error
+        if isinstance(reply, Refused) and isinstance(reply.error, Exception):
+            # An exception in answer to the cancellation, as whoever awaits the cancelled would get it.
+            raise LockPanic(reply.error)
+        if isinstance(reply, Granted):
+            refusal = self._give_back(Guard(operation.object, operation.mutex))
+            if refusal is not None:
+                self._effect({"not-released": {"object": operation.object, "message": message(refusal)}})
 
     def _touch(self, object_: int, act: Callable[[], Any]) -> Any:
         """Do something to an object: the wakes that come meanwhile come from it."""
@@ -279,7 +304,13 @@ class Task:
             operation.polled_by = self
             return None
         operation.polled_by = self
-        reply: Reply | None = self._touch(operation.object, operation.send)
+        try:
+            reply: Reply | None = self._touch(operation.object, operation.send)
+        except self.runtime.cancelled as error:
+            if self.cancel_step is not None or self.abort_step is not None:
+                raise
+            # Nobody asked for it but the lock itself.
+            return Refused(error)
         return reply
 
     def _throw(self, operation: Operation, error: BaseException) -> Reply | None:
@@ -313,6 +344,8 @@ class Task:
             if self._due is not None:
                 self._result(waits(operation.object, operation.name))
             self._tell_cancelled(operation, operation.name if is_kept else None)
+            if is_kept and self.runtime.is_bare(operation):
+                self._effect("promised")
         elif self.cancel_step is not None:
             self._tell_not_cancelled()
         return reply
@@ -466,7 +499,7 @@ class Task:
         if received:
             to.belongings.append(operation)
         else:
-            self._close(operation)
+            self.close(operation)
 
     async def _panic(self, step: Step) -> None:
         self.runtime.before_end(self, step.index)
@@ -569,7 +602,7 @@ class Task:
     async def _drop(self, step: Step) -> None:
         operation = self._take_future(step)
         self._result({"dropped-future": {"object": operation.object, "future": operation.name}})
-        self._close(operation)
+        self.close(operation)
 
     async def _enter(self, step: Step) -> None:
         self.belongings.append(Scope(step.number("scope")))

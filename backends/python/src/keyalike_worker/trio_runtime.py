@@ -7,23 +7,37 @@ out while the steps of one line are taken, so that what they wake stands still. 
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Callable
 
 import trio
 
-from .operation import Operation
+from .operation import Operation, Refused
 from .run import Lacking
 from .runtime import Cancellation, trap
 from .task import State
 
 if TYPE_CHECKING:
+    from .operation import Reply
     from .run import Run
     from .task import Task
 
 BARE = trio.lowlevel.cancel_shielded_checkpoint().send(None)
 """What a task yields to be resumed by the scheduler itself, in the next batch."""
+
+
+def sleep(abort: Callable[[Any], Any]) -> Any:
+    """Return what a task yields to wait until it is scheduled. The outcome of that comes back unopened."""
+    waiting = trio.lowlevel.wait_task_rescheduled(abort)
+    what = waiting.send(None)
+    waiting.close()
+    return what
+
+
+SLEEP = sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+"""What a task yields to wait for a command. A cancellation ends that at once."""
 
 
 class Nothing:
@@ -38,7 +52,7 @@ NOTHING = Nothing()
 TURNS_MAX = 10_000
 """The most batches of the scheduler within one step; more is a livelock."""
 
-MakeCancellation = Callable[[Any], Cancellation]
+MakeCancellation = Callable[[], Cancellation]
 
 
 class Unfit(Exception):
@@ -65,13 +79,11 @@ def fix_order() -> None:
     """Make the scheduler's batches FIFO. Raises `Unfit` if this release has no such generator."""
     scheduler = trio._core._run
     if not hasattr(scheduler, "_r"):
-        raise Unfit(
-            f"trio {trio.__version__} has no trio._core._run._r, whose coin must be fixed; choose another release"
-        )
+        raise Unfit(f"trio {trio.__version__} has no trio._core._run._r, whose coin is to be fixed; choose another one")
     scheduler._r = FixedOrder()
 
 
-def trio_cancellation(_task: Any) -> Cancellation:
+def trio_cancellation() -> Cancellation:
     """Return a scope of trio."""
     scope: Cancellation = trio.CancelScope()
     return scope
@@ -109,17 +121,17 @@ class Instrument(trio.abc.Instrument):  # type: ignore[misc]
     def __init__(self, runtime: TrioRuntime) -> None:
         """Tell `runtime`."""
         self._runtime = runtime
+        self.conductor: Any = None
         self.scheduled = 0
-        """How many tasks are scheduled and have not run since."""
+        """How often tasks were scheduled since the conductor was. Those before it have run when it runs."""
 
     def task_scheduled(self, task: Any) -> None:
         """Count it, and tell it."""
-        self.scheduled += 1
-        self._runtime.note_scheduled(task)
-
-    def before_task_step(self, _task: Any) -> None:
-        """Count it off: it runs now."""
-        self.scheduled -= 1
+        if task is self.conductor:
+            self.scheduled = 0
+        else:
+            self.scheduled += 1
+            self._runtime.note_scheduled(task)
 
 
 class TrioRuntime:
@@ -141,7 +153,6 @@ class TrioRuntime:
         self._held: list[Any] | None = None
         self._is_interrupted = False
         self._instrument = Instrument(self)
-        self._failure: BaseException | None = None
 
     # Life.
 
@@ -151,6 +162,9 @@ class TrioRuntime:
 
     async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         failure: BaseException | None = None
+        self._instrument.conductor = trio.lowlevel.current_task()
+        # Exceptions of trio name the task that cancels.
+        self._instrument.conductor.name = "conductor"
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
@@ -173,8 +187,8 @@ class TrioRuntime:
             for belonging in [*task.belongings]:
                 if isinstance(belonging, Operation):
                     task.belongings.remove(belonging)
-                    self.abandon(belonging)
-                    belonging.coroutine.close()
+                    with contextlib.suppress(Exception):
+                        self.drop(belonging)
         self._tasks.clear()
         self._nursery.cancel_scope.cancel()
 
@@ -203,7 +217,7 @@ class TrioRuntime:
         except Exception as error:
             # An exception that left a task would take its nursery with it, and the other tasks.
             if task.state is not State.ENDED:
-                self._failure = self._failure or error
+                task.run.failure = task.run.failure or error
         finally:
             self._tasks.pop(handle.trio_task, None)
 
@@ -251,16 +265,16 @@ class TrioRuntime:
         if task.state is State.PARKED and not registered:
             return
         if task.state is State.GATE and len(registered) == 1:
-            task.handle.woken_for = registered[0]
+            task.handle.is_woken, task.handle.woken_for = True, registered[0]
             return
-        self._failure = self._failure or RuntimeError(
+        task.run.failure = task.run.failure or RuntimeError(
             f"{task.name} stands in several queues and one of them broke; trio does not tell which"
         )
 
     async def gate(self, task: Task) -> None:
         """Park until the conductor schedules the task. What an object schedules meanwhile is for a kept operation."""
         while True:
-            outcome = await self._sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            outcome = await trap(SLEEP)
             handle = task.handle
             if handle.woken_for is None:
                 outcome.unwrap()
@@ -269,14 +283,6 @@ class TrioRuntime:
             if task.inbox:
                 return
 
-    @staticmethod
-    async def _sleep(abort: Callable[[Any], Any]) -> Any:
-        """Wait to be scheduled. Return the outcome with which that happened, unopened."""
-        sleep = trio.lowlevel.wait_task_rescheduled(abort)
-        what = sleep.send(None)
-        sleep.close()
-        return await trap(what)
-
     def _note_signal(self, task: Task, outcome: Any) -> None:
         """Keep what the task was scheduled with for the kept operation that it is meant for."""
         handle = task.handle
@@ -284,6 +290,11 @@ class TrioRuntime:
         registration = operation.registration
         del handle.registered[operation.object]
         operation.registration = None
+        if registration is None:
+            # Another task has dropped it meanwhile, when it was granted already.
+            operation.signal, operation.is_over = outcome, True
+            task.close(operation)
+            return
         waiter = registration.waiter
         if waiter is None:
             operation.signal, operation.is_over = outcome, True
@@ -332,6 +343,7 @@ class TrioRuntime:
                 queue.clear()
         self._held = None
         queue.extendleft(reversed(held))
+        self._instrument.scheduled += len(held)
 
     def _is_resumed(self, trio_task: Any) -> bool:
         task = self._tasks.get(trio_task)
@@ -356,8 +368,6 @@ class TrioRuntime:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
                 break
-        if self._failure is not None:
-            raise self._failure
 
     def interrupt(self) -> None:
         """End `settle`."""
@@ -371,7 +381,7 @@ class TrioRuntime:
 
     def cancellation(self, task: Task) -> Cancellation:
         """Return what cancels the next operation of the calling task."""
-        return self._make_cancellation(None)
+        return self._make_cancellation()
 
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the scheduler resumes the coroutine by itself."""
@@ -433,7 +443,7 @@ class TrioRuntime:
             registration.task.handle.registered.pop(operation.object, None)
             return self._give_up(operation, registration, raise_cancel)
 
-        outcome = await self._sleep(give_up)
+        outcome = await trap(sleep(give_up))
         operation.registration = None
         return outcome
 
@@ -455,7 +465,7 @@ class TrioRuntime:
         registration = operation.registration
         while not operation.is_over:
             registration.waiter = None if registration.task is task else task
-            outcome = await self._sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            outcome = await trap(SLEEP)
             if task.handle.woken_for is not None:
                 self._note_signal(task, outcome)
             elif registration.waiter is task and operation.registration is None:
@@ -464,14 +474,23 @@ class TrioRuntime:
                 registration.waiter = None
                 outcome.unwrap()
 
-    def abandon(self, operation: Operation) -> None:
-        """Take an operation out of the lock's queue, as a cancellation does, before it is closed."""
+    def drop(self, operation: Operation) -> Reply | None:
+        """Take an operation out of the lock's queue, as a cancellation does; what is scheduled cannot be cancelled."""
         registration, operation.registration = operation.registration, None
-        if registration is None or operation.is_over:
-            return
-        handle = registration.task.handle
-        if handle.woken_for is operation:
-            # Granted, and its task has not run since: there is nothing to take back.
-            return
-        handle.registered.pop(operation.object, None)
-        self._give_up(operation, registration, lambda: None)
+        if registration is not None:
+            handle = registration.task.handle
+            if handle.woken_for is operation:
+                # The task in whose name it stood is scheduled for it, and drops it when it runs.
+                return None
+            handle.registered.pop(operation.object, None)
+            self._give_up(operation, registration, lambda: None)
+        elif operation.is_started and self.is_ready(operation):
+            reply = operation.send()
+            while reply is None and self.is_ready(operation):
+                reply = operation.send()
+            if reply is not None:
+                # If it had failed already, nobody asks for how.
+                return None if isinstance(reply, Refused) else reply
+            operation.trap.abort_func(lambda: None)
+        operation.close()
+        return None

@@ -17,8 +17,13 @@ from .run import Lacking, Run
 from .script import Script, Step
 from .transcript import Transcript
 
+ASK = {"verb": "ask", "request": "acquire", "object": 0, "place": "task"}
+
 ATTEMPTS_MAX = 10_000
 """How often a script with a time window is begun before the worker gives up."""
+
+ATTEMPTS_PER_WORD = 100
+"""How many attempts it makes without a word."""
 
 
 def main() -> int:
@@ -33,11 +38,12 @@ def main() -> int:
     warnings.simplefilter("ignore")
     try:
         backend = find(id_)
+        cancel = probe_cancel(backend)
     except NoBackend as error:
         print(f"keyalike_worker: {error}", file=sys.stderr)
         return 3
     channel = Channel()
-    channel.say({"hello": hello(id_, backend)})
+    channel.say({"hello": hello(id_, backend, cancel)})
     try:
         for order in channel.orders():
             if "goodbye" in order:
@@ -50,7 +56,7 @@ def main() -> int:
     return 0
 
 
-def hello(id_: str, backend: Backend) -> dict[str, Any]:
+def hello(id_: str, backend: Backend, cancel: str) -> dict[str, Any]:
     """Return who the worker is."""
     return {
         "protocol": VERSION,
@@ -58,9 +64,51 @@ def hello(id_: str, backend: Backend) -> dict[str, Any]:
         "backend": id_,
         "runtime": {"name": backend.runtime_name, "version": backend.runtime_version},
         "locks": {"name": backend.locks.name, "version": backend.locks.version},
-        "capabilities": [*backend.locks.capabilities, *backend.capabilities],
+        "capabilities": [*backend.locks.capabilities, *backend.capabilities, cancel],
         "seats": ["spawned"],
     }
+
+
+GRANTED_AND_CANCELLED: dict[str, Any] = {
+    "tasks": ["A", "B"],
+    "objects": [{"name": "m", "primitive": "mutex"}],
+    "lines": [
+        [{"step": 0, "text": "A acquire m", "task": 0, "deed": {"task": ASK}}],
+        [{"step": 1, "text": "B acquire m", "task": 1, "deed": {"task": ASK}}],
+        [
+            {"step": 2, "text": "A release m", "task": 0, "deed": {"task": {"verb": "release", "object": 0}}},
+            {"step": 3, "text": "cancel B", "task": 1, "deed": {"conductor": {"verb": "cancel"}}},
+        ],
+    ],
+    "within_micros": None,
+}
+"""A script that any backend can run. What comes of its last step is told in the hello."""
+
+
+def probe_cancel(backend: Backend) -> str:
+    """Return what becomes of a wait that is granted and cancelled, as a capability.
+
+    Raises `NoBackend` if the libraries that are installed do not go together.
+    """
+    answers: list[dict[str, Any]] = []
+    try:
+        conduct(backend, Script.parse(GRANTED_AND_CANCELLED), Transcript(answers.append))
+    except Exception as error:
+        names = f"{backend.locks.name} {backend.locks.version} and {backend.runtime_name} {backend.runtime_version}"
+        told = f"{type(error).__name__}: {error}"
+        raise NoBackend(f"{names} do not go together: {told}; install releases of one time") from error
+    events = [answer["event"] for answer in answers if "event" in answer]
+    if any(event["at"] == {"step": 3} and event["what"] == "not-cancelled" for event in events):
+        return "cancel: a granted wait cannot be cancelled"
+    return "cancel: a granted wait can be cancelled"
+
+
+def conduct(backend: Backend, script: Script, transcript: Transcript) -> Conductor:
+    """Run a script once."""
+    runtime = backend.start()
+    conductor = Conductor(Run(script, runtime, transcript), backend.locks)
+    runtime.run(conductor.conduct)
+    return conductor
 
 
 class Server:
@@ -96,27 +144,24 @@ class Server:
         """Run a script once, or until it took no longer than it may."""
         self._channel.say({"started": turn})
         if script.within_micros is None:
-            conductor = self._conduct(script, Transcript(self._channel.say))
+            conductor = conduct(self._backend, script, Transcript(self._channel.say))
         else:
             conductor = self._conduct_within(script, script.within_micros)
         end = {"probe": conductor.probes, "rest": conductor.rests, "fault": conductor.fault}
         self._channel.say({"outcome": {**turn, **end}})
 
-    def _conduct(self, script: Script, transcript: Transcript) -> Conductor:
-        runtime = self._backend.start()
-        conductor = Conductor(Run(script, runtime, transcript), self._backend.locks)
-        runtime.run(conductor.conduct)
-        return conductor
-
     def _conduct_within(self, script: Script, micros: int) -> Conductor:
         """Run until a run is valid: its script took less than `micros`. Only that run is told."""
-        for _ in range(ATTEMPTS_MAX):
+        for attempt in range(1, ATTEMPTS_MAX + 1):
             answers: list[dict[str, Any]] = []
             # Put into words only afterwards, so that the window measures the locks.
-            conductor = self._conduct(script, Transcript(answers.append))
+            conductor = conduct(self._backend, script, Transcript(answers.append))
             if conductor.micros < micros:
                 self._channel.write(b"".join(map(line, answers)))
                 return conductor
+            if attempt % ATTEMPTS_PER_WORD == 0:
+                # A sign of life for the watchdog, which says nothing else.
+                self._channel.say({"begun": {"step": 0}})
         raise TimeoutError(f"no run took less than {micros} us in {ATTEMPTS_MAX} attempts; widen the window")
 
 
