@@ -25,7 +25,6 @@ use crate::{cells, output};
 pub(crate) struct ReleaseRuns {
     pub(crate) package: &'static Package,
     pub(crate) places: Places,
-    options: Options,
 }
 
 /// What running a release came to.
@@ -43,9 +42,7 @@ impl ReleaseRuns {
     ///
     /// [`Failure::Release`], if there is no such package.
     pub(crate) fn new(package: &str) -> Result<Self, Failure> {
-        let workers = Arc::new(BackendChoice::default().workshop());
-        let options = Options { runs: 1, workers, isolate: false };
-        Ok(Self { package: Package::named(package)?, places: places()?, options })
+        Ok(Self { package: Package::named(package)?, places: places()? })
     }
 
     /// Returns the releases that version arguments mean, in their order, each once.
@@ -75,9 +72,14 @@ impl ReleaseRuns {
     ///
     /// [`Failure::Release`], if it cannot be run for a reason that the next release will have too.
     pub(crate) fn run(&self, pair: &ReleaseId, version: &Version, programs: &Programs) -> Result<Ran, Failure> {
-        match start(&Release::of(pair, version), &self.places, &self.options.workers) {
-            Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &self.options, None)?)),
+        // A workshop for each release, so that its workers end with it.
+        let workers = Arc::new(BackendChoice::default().workshop());
+        let options = Options { runs: 1, workers, isolate: false };
+        match start(&Release::of(pair, version), &self.places, &options.workers) {
+            Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?)),
             Err(Failure::Release(error)) if error.is_of_release() => Ok(Ran::Skipped(error.to_string())),
+            // Libraries that do not go together are told by the worker instead of a hello.
+            Err(Failure::Isolation(error)) => Ok(Ran::Skipped(error.to_string())),
             Err(failure) => Err(failure),
         }
     }

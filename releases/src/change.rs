@@ -1,5 +1,6 @@
 //! What changed from one release to the next: four lists, and whether the step between their numbers allows it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use harness::comparison::{Difference, difference};
@@ -15,7 +16,8 @@ use crate::version::{Bump, Version};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum List {
-    /// It was as the rule wants or allows, and is not any more; or it violated the rule, and does worse.
+    /// It violates the rule now and did not; or its verdict is worse and not simply right, as it was; or it is reproached
+    /// with one thing more.
     Broke,
     /// The reverse.
     Fixed,
@@ -84,13 +86,9 @@ fn change(one: &CellReport, other: &CellReport, rules: &BTreeMap<RuleId, Rule>) 
         return None;
     }
     let list = match (rank(one), rank(other)) {
-        (Some(one), Some(other)) if other.0 < one.0 => List::Fixed,
-        (Some(one), Some(other)) if other.0 > one.0 => List::Broke,
-        // Both violate the rule: the verdict says which is worse. Verdicts are sorted from worst to best.
-        (Some((VIOLATES, one)), Some((_, other))) if other < one => List::Broke,
-        (Some((VIOLATES, one)), Some((_, other))) if other > one => List::Fixed,
-        (Some(_), Some(_)) => List::Changed,
-        (None, None) if apart == Difference::None => return None,
+        (Some(one), Some(other)) => list(one, other, &before, &after),
+        // Neither has an outcome that could be compared: two runs of one cell that varies differ by themselves.
+        (None, None) if word(one) == word(other) => return None,
         _ => List::NewOrGone,
     };
     Some(Change {
@@ -106,16 +104,37 @@ fn change(one: &CellReport, other: &CellReport, rules: &BTreeMap<RuleId, Rule>) 
     })
 }
 
-const VIOLATES: u8 = 1;
-
-/// Returns how an outcome is graded, as a number that grows as it gets worse, and its verdict. None without an outcome.
-fn rank(cell: &CellReport) -> Option<(u8, Verdict)> {
-    let outcome = cell.outcome()?;
-    match outcome.grade {
-        Grade::Conforms | Grade::Permitted => Some((0, outcome.verdict)),
-        Grade::Violates => Some((VIOLATES, outcome.verdict)),
-        Grade::Ungraded => None,
+/// Returns the list for two outcomes that differ, each with its grade and verdict. A grade decides; then a verdict, unless
+/// the rule calls both right; then whether something that is told of one of them is not told of the other.
+fn list(one: (Grade, Verdict), other: (Grade, Verdict), before: &[String], after: &[String]) -> List {
+    if (one.0 == Grade::Violates) != (other.0 == Grade::Violates) {
+        return if other.0 == Grade::Violates { List::Broke } else { List::Fixed };
     }
+    let are_right = (one.0, other.0) == (Grade::Conforms, Grade::Conforms);
+    // Verdicts are sorted from worst to best.
+    match other.1.cmp(&one.1) {
+        _ if are_right => List::Changed,
+        Ordering::Less => List::Broke,
+        Ordering::Greater => List::Fixed,
+        Ordering::Equal => match (reasons(before), reasons(after)) {
+            (before, after) if before == after => List::Changed,
+            (before, after) if after.is_subset(&before) => List::Fixed,
+            (before, after) if before.is_subset(&after) => List::Broke,
+            _ => List::Changed,
+        },
+    }
+}
+
+/// Returns what an outcome is reproached with.
+fn reasons(lines: &[String]) -> BTreeSet<&str> {
+    let is_reason = |line: &&str| line.starts_with("because ") || line.starts_with("also ");
+    lines.iter().map(String::as_str).filter(is_reason).collect()
+}
+
+/// Returns how an outcome is graded, and its verdict. None without an outcome.
+fn rank(cell: &CellReport) -> Option<(Grade, Verdict)> {
+    let outcome = cell.outcome()?;
+    (outcome.grade != Grade::Ungraded).then_some((outcome.grade, outcome.verdict))
 }
 
 fn word(cell: &CellReport) -> String {
@@ -227,10 +246,15 @@ mod tests {
     #[case::fixed("violates lost-wakeup x", "conforms completed y", Some(List::Fixed))]
     #[case::better_of_two_violations("violates hung x", "violates leaked y", Some(List::Fixed))]
     #[case::changed("conforms completed x", "conforms completed y", Some(List::Changed))]
-    #[case::changed_by_permission("conforms completed x", "permitted refused y", Some(List::Changed))]
+    #[case::changed_and_both_right("conforms completed x", "conforms refused y", Some(List::Changed))]
+    #[case::worse_and_permitted("conforms completed x", "permitted hung y", Some(List::Broke))]
+    #[case::better_and_permitted("permitted starved x", "conforms completed y", Some(List::Fixed))]
+    #[case::one_reproach_less("permitted deadlock x/also m leaks", "permitted deadlock x", Some(List::Fixed))]
+    #[case::one_reproach_more("permitted deadlock x", "permitted deadlock x/also m leaks", Some(List::Broke))]
     #[case::changed_violation("violates hung x", "violates hung y", Some(List::Changed))]
     #[case::new("ungraded unsupported x", "conforms completed y", Some(List::NewOrGone))]
     #[case::gone("violates leaked x", "ungraded unsupported y", Some(List::NewOrGone))]
+    #[case::not_run_for_another_reason("none", "none", None)]
     #[case::never_there("ungraded unsupported x", "ungraded unsupported x", None)]
     #[case::not_run("conforms completed x", "none", Some(List::NewOrGone))]
     fn change_stands_on_its_list(#[case] before: &str, #[case] after: &str, #[case] list: Option<List>) {

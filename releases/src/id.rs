@@ -18,8 +18,8 @@ pub struct ReleaseId {
     pub version: String,
 }
 
-/// The runtime and the locks that come with Python itself.
-const ASYNCIO: &str = "asyncio";
+/// The runtimes that come with Python itself, and so do their locks.
+const OF_PYTHON: [&str; 2] = ["asyncio", "asyncio-eager"];
 
 impl ReleaseId {
     /// Takes an id apart. None if it is not the id of a release: then it may be one of a backend that is built in.
@@ -36,10 +36,13 @@ impl ReleaseId {
             Some((runtime, locks)) => (runtime, Some(locks)),
             None => (pair, None),
         };
-        if pair == ASYNCIO {
+        if OF_PYTHON.contains(&pair) {
             return match version {
-                None => Ok(Some(Self::plain(ASYNCIO))),
-                Some(_) => Err(no_pair(id, "asyncio comes with Python and has no releases of its own", ASYNCIO)),
+                None => Ok(Some(Self::plain(pair))),
+                Some(_) => {
+                    let hint = format!("`{pair}`, and set KEYALIKE_PYTHON to another Python");
+                    Err(no_pair(id, "asyncio comes with Python and has no releases of its own", &hint))
+                }
             };
         }
         let package = match locks {

@@ -77,7 +77,7 @@ pub static PACKAGES: &[Package] = &[
         &["futures", "futures-owned"],
         Subject { adapter: "futures_util", under: None, features: &["std"], default_features: false },
     ),
-    python("anyio", &["anyio", "anyio-fast", "anyio-task-cancel"], &["asyncio", "trio", "uvloop"]),
+    python("anyio", &["anyio", "anyio-fast", "anyio-task-cancel"], &["asyncio", "trio", "asyncio-eager", "uvloop"]),
     Package { own_runtimes: &["trio"], ..python("trio", &["trio", "strict-fifo"], &["trio"]) },
     Package { own_runtimes: &["uvloop"], ..python("uvloop", &["uvloop"], &["uvloop"]) },
 ];

@@ -38,9 +38,10 @@ const KNOWN: &[Form] = &[
     form("smol+smol@VERSION", "the locks of a release of smol; also +smol-arc"),
     form("smol+futures@VERSION", "the locks of a release of futures-util; also +futures-owned"),
     form("smol+event-listener@VERSION", "async-lock with a release of event-listener under it"),
-    form("asyncio", "the locks of Python's own asyncio, as installed"),
+    form("asyncio", "the locks of Python's own asyncio, as installed; also asyncio-eager"),
     form("asyncio+anyio@VERSION", "the locks of a release of anyio on asyncio; also +anyio-fast, +anyio-task-cancel"),
-    form("trio+anyio@VERSION", "the locks of a release of anyio on trio"),
+    form("asyncio-eager+anyio@VERSION", "the same where tasks begin to run at once"),
+    form("trio+anyio@VERSION", "the locks of a release of anyio on trio; also +anyio-fast"),
     form("trio@VERSION", "the locks of a release of trio; also trio+strict-fifo@VERSION"),
     form("uvloop@VERSION", "the locks of asyncio on a release of uvloop"),
     form("uvloop+anyio@VERSION", "the locks of a release of anyio on uvloop"),
@@ -162,8 +163,8 @@ pub fn default_pairs(
             return Ok(vec![pair(own, None)]);
         }
     }
-    // uvloop is asyncio's code above another loop: it is run where it is named.
-    let usual = package.runtimes.iter().filter(|runtime| **runtime != "uvloop" || package.name == "uvloop");
+    // The others are asyncio in other clothes: they are run where they are named.
+    let usual = package.runtimes.iter().filter(|runtime| ["smol", "asyncio", "trio"].contains(runtime));
     Ok(usual.map(|runtime| pair(runtime, Some(package.words[0]))).collect())
 }
 

@@ -7,7 +7,7 @@ use harness::object::{Message, Object};
 use harness::primitive::Primitive;
 use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, Query};
 
-use crate::lacking::Lacking;
+use crate::lacking::{HAS_TRY, Lacking};
 use crate::subject;
 
 const MUTEX: MutexCapabilities = MutexCapabilities { blocking: cfg!(feature = "blocking"), is_locked: Query::Emulated };
@@ -18,7 +18,7 @@ pub(crate) struct Borrowed;
 impl LockLibrary for Borrowed {
     fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
         match primitive {
-            Primitive::Mutex => Some(Arc::new(Lacking(mutex::borrowed::<BorrowedMutex>()))),
+            Primitive::Mutex => Some(Arc::new(Lacking::new(mutex::borrowed::<BorrowedMutex>()))),
             _ => None,
         }
     }
@@ -29,12 +29,9 @@ impl LockLibrary for Borrowed {
 }
 
 fn words(capabilities: MutexCapabilities) -> Vec<&'static str> {
-    let lacks = |word: &&str| match *word {
-        "mutex:try-acquire" | "mutex:is-locked-emulated" => cfg!(feature = "try_acquire"),
-        "mutex:debug" => cfg!(feature = "debug"),
-        _ => true,
-    };
-    capabilities.words().into_iter().filter(lacks).collect()
+    let words = capabilities.words().into_iter().filter(|word| *word != "mutex:debug" || cfg!(feature = "debug"));
+    let told = |word| if word == "mutex:try-acquire" && !HAS_TRY { "mutex:try-acquire-emulated" } else { word };
+    words.map(told).collect()
 }
 
 struct BorrowedMutex(subject::mutex::Mutex<()>);
@@ -54,7 +51,9 @@ impl AsyncMutex for BorrowedMutex {
     fn try_acquire(&self) -> Result<Self::Guard<'_>, Message> {
         #[cfg(feature = "try_acquire")]
         return subject::try_acquire::try_acquire(&self.0);
-        #[cfg(not(feature = "try_acquire"))]
+        #[cfg(all(feature = "try_plain", not(feature = "try_acquire")))]
+        return subject::try_plain::try_acquire(&self.0);
+        #[cfg(not(any(feature = "try_acquire", feature = "try_plain")))]
         unreachable!("`Lacking` answers before it is asked")
     }
 
@@ -88,7 +87,7 @@ mod owned {
     impl LockLibrary for Owned {
         fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
             match primitive {
-                Primitive::Mutex => Some(Arc::new(Lacking(mutex::owned::<SharedMutex>()))),
+                Primitive::Mutex => Some(Arc::new(Lacking::new(mutex::owned::<SharedMutex>()))),
                 _ => None,
             }
         }

@@ -22,6 +22,8 @@ mod subject {
     pub(crate) mod semaphore;
     #[cfg(feature = "try_acquire")]
     pub(crate) mod try_acquire;
+    #[cfg(feature = "try_plain")]
+    pub(crate) mod try_plain;
 }
 
 use std::process::ExitCode;
@@ -31,7 +33,6 @@ use harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
 use harness::runtime::Runtime;
 
 fn main() -> ExitCode {
-    end_with_parent();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [id, runtime, face] = arguments.as_slice() else {
         eprintln!("usage: worker ID RUNTIME borrowed|owned; keyalike starts it with these");
@@ -85,20 +86,7 @@ fn pair<R: Runtime, L: LockLibrary>(id: &str, crate_name: &str, runtime: Arc<R>)
 }
 
 fn package(name: &str) -> Subject {
-    let version = packages::PACKAGES.iter().find(|(known, _)| *known == name).map_or("unknown", |(_, version)| *version);
+    let version =
+        packages::PACKAGES.iter().find(|(known, _)| *known == name).map_or("unknown", |(_, version)| *version);
     Subject { name: name.to_owned(), version: version.to_owned() }
-}
-
-/// Ends this process when its parent is gone: a worker that hangs in a lock does not read on, and would live for ever.
-fn end_with_parent() {
-    /// How often it looks, in milliseconds. It decides how long an orphan lives, and nothing else.
-    const LOOK_MS: u64 = 250;
-    #[cfg(unix)]
-    std::thread::spawn(|| {
-        let parent = std::os::unix::process::parent_id();
-        while std::os::unix::process::parent_id() == parent {
-            std::thread::sleep(std::time::Duration::from_millis(LOOK_MS));
-        }
-        std::process::exit(3);
-    });
 }

@@ -68,6 +68,10 @@ const STEPS: &[Step] = &[
         "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-smol",
     ),
     test("tests of every backend", "test --workspace --features backend-all"),
+    test(
+        "tests of releases, with the registries",
+        "test -p keyalike-cli --features backend-all,with-registry --test releases_with_the_registry",
+    ),
 ];
 
 /// How many tests passed and failed.

@@ -9,7 +9,7 @@ use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, Ste
 use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
-use super::{ATTEMPTS_MAX, DriveError, Listener, MakeObject, POLLS_MAX};
+use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX};
 use crate::object::{Message, Object, Operation, Reply, Touch};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
@@ -56,9 +56,16 @@ async fn valid_run<R: Runtime>(
     let Some(within) = &program.scenario.within else {
         return Ok(run_once(runtime, make, program, listener).await?.0);
     };
+    // Nobody listens to a run that may not count, and telling takes time that is not in the window.
     for _ in 0..ATTEMPTS_MAX {
-        let (record, micros) = run_once(runtime, make, program, listener).await?;
+        let (record, micros) = run_once(runtime, make, program, &None).await?;
         if micros < u128::from(within.limit.micros()) {
+            if let Some(listener) = listener {
+                for line in record.events.chunk_by(|one, next| one.at == next.at) {
+                    listener(Heard::Begun(line[0].at));
+                    line.iter().for_each(|event| listener(Heard::Event(event)));
+                }
+            }
             return Ok(record);
         }
     }

@@ -44,8 +44,8 @@ const COMMON: &[(&str, &str)] = &[
 
 static TEMPLATES: &[Template] = &[
     template!("tokio":
-        "mutex" &[], "try_acquire" &["mutex"], "blocking" &["mutex"], "debug" &["mutex"], "owned" &["mutex"],
-        "runtime" &[], "coop" &[], "semaphore" &[]),
+        "mutex" &[], "try_acquire" &["mutex"], "try_plain" &["mutex"], "blocking" &["mutex"], "debug" &["mutex"],
+        "owned" &["mutex"], "runtime" &[], "coop" &[], "semaphore" &[]),
     template!("async_lock":
         "mutex" &[], "try_acquire" &["mutex"], "blocking" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
     template!("async_std":
