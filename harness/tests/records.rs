@@ -1,0 +1,212 @@
+//! The oracle on records that no Rust lock can make, as workers in other languages send them, and on records that make no
+//! sense at all.
+
+use std::sync::Arc;
+
+use keyalike_harness::driver::program::Program;
+use keyalike_harness::object::Message;
+use keyalike_harness::outcome::Outcome;
+use keyalike_harness::protocol::{Ended, check_end, check_event};
+use keyalike_harness::runtime::Ending;
+use keyalike_harness::scenario::parse::parse;
+use keyalike_harness::transcript::{At, Event, Fault, Hang, Reason, Record, Role, Transcript, Trial, What};
+use keyalike_harness::verdict::Verdict;
+use proptest::prelude::*;
+use rstest::rstest;
+
+fn program(text: &str) -> Arc<Program> {
+    let scenario = parse("records/case".parse().expect("it is a name"), text).expect("it is a scenario");
+    Arc::new(Program::new(Arc::new(scenario)).expect("it is a program"))
+}
+
+fn result(step: usize, task: usize, what: What) -> Event {
+    Event { at: At::Step(step), task: Some(task), role: Role::Result, what }
+}
+
+fn judged(text: &str, events: Vec<Event>, probe: Trial, rest: Trial) -> Outcome {
+    let record = Record { events, probe: vec![probe], rest: vec![rest], fault: None };
+    Outcome::of(Transcript { program: program(text), record })
+}
+
+fn acquired() -> What {
+    What::Acquired { object: 0, future: None, wait: true }
+}
+
+fn not_released() -> What {
+    What::NotReleased { object: 0, message: Message::text("not yours") }
+}
+
+/// A lock that denies its holder (agronholm/anyio#798), and one that merely knows its owner.
+#[rstest]
+#[case::of_its_holder(
+    "mutex m\n\nA acquire m\nA release m\n",
+    vec![result(0, 0, acquired()), result(1, 0, not_released())],
+    Verdict::Violation,
+    "A holds m, yet its release is refused"
+)]
+#[case::of_a_receiver(
+    "mutex m\n\nA acquire m\nA send m B\nB release m\n",
+    vec![
+        result(0, 0, acquired()),
+        result(1, 0, What::SentGuard { object: 0, to: 1, received: true }),
+        result(2, 1, not_released()),
+    ],
+    Verdict::Refused,
+    "A took m, so the lock refuses its release by B"
+)]
+fn refused_release_is_judged_by_who_took_the_lock(
+    #[case] text: &str,
+    #[case] events: Vec<Event>,
+    #[case] verdict: Verdict,
+    #[case] because: &str,
+) {
+    let outcome = judged(text, events, Trial::Refused, Trial::Refused);
+    assert_eq!(outcome.verdict, verdict, "{}", outcome.text());
+    assert!(outcome.text().contains(because), "{}", outcome.text());
+    assert!(outcome.text().contains("not yours"), "the lock's own words are kept:\n{}", outcome.text());
+}
+
+/// At rest it is the harness that broke off a wait, so a refusal there is told and decides nothing.
+#[test]
+fn refused_release_at_rest_is_told_and_not_judged() {
+    let at_rest = Event { at: At::Rest, task: Some(0), role: Role::Effect, what: not_released() };
+    let events = vec![result(0, 0, acquired()), at_rest.clone(), at_rest];
+    for rest in [Trial::Free, Trial::Refused] {
+        let outcome = judged("mutex m\n\nA acquire m\n", events.clone(), Trial::Refused, rest);
+        assert_eq!(outcome.verdict, Verdict::Completed, "{}", outcome.text());
+        assert_eq!(outcome.text().matches("A could not release m").count(), 1, "{}", outcome.text());
+    }
+}
+
+/// A cancel that comes too late takes nothing from whoever was granted the lock.
+#[test]
+fn cancel_that_came_too_late_is_told() {
+    let text = "mutex m\n\nA acquire m\nB acquire m\nA release m; cancel B\n";
+    let events = vec![
+        result(0, 0, acquired()),
+        result(1, 1, What::Waits { object: 0, future: None, thread: false }),
+        result(2, 0, What::Released { object: 0 }),
+        result(3, 1, What::NotCancelled),
+        Event { at: At::Step(3), task: Some(1), role: Role::Effect, what: acquired() },
+    ];
+    let outcome = judged(text, events, Trial::Refused, Trial::Free);
+    assert_eq!(outcome.verdict, Verdict::Completed, "{}", outcome.text());
+    assert!(outcome.text().contains("cancel B               not cancelled; B acquired"), "{}", outcome.text());
+}
+
+/// What varies between two runs of a library in another language does not stand in the text.
+#[test]
+fn addresses_are_taken_out_of_the_texts_of_libraries() {
+    let printed = What::Printed { object: 0, text: "<Lock object at 0x7f3a9c0de5b0>".into() };
+    let outcome = judged("mutex m\n\nA debug m\n", vec![result(0, 0, printed)], Trial::Free, Trial::Free);
+    assert!(outcome.text().contains("<Lock object at 0xN>"), "{}", outcome.text());
+}
+
+const TEXT: &str =
+    "mutex m\nmutex n\n\nA acquire m\nB start x acquire m\nA release m; cancel B\nB await x\nA enter f\nabort A\n";
+
+fn message() -> impl Strategy<Value = Message> {
+    prop_oneof![Just(Message::none()), "[ -~\n]{0,20}".prop_map(Message::text)]
+}
+
+fn what() -> impl Strategy<Value = What> {
+    let (object, future, task) = (0usize..3, 0usize..2, 0usize..3);
+    let some_future = prop::option::of(0usize..2);
+    prop_oneof![
+        (object.clone(), some_future.clone(), any::<bool>()).prop_map(|(object, future, wait)| What::Acquired {
+            object,
+            future,
+            wait
+        }),
+        (object.clone(), some_future.clone(), any::<bool>()).prop_map(|(object, future, thread)| What::Waits {
+            object,
+            future,
+            thread
+        }),
+        (object.clone(), future.clone()).prop_map(|(object, future)| What::Pending { object, future }),
+        (object.clone(), some_future.clone(), any::<bool>(), message())
+            .prop_map(|(object, future, wait, message)| What::Refused { object, future, wait, message }),
+        (object.clone(), any::<bool>()).prop_map(|(object, locked)| What::Answered { object, locked }),
+        object.clone().prop_map(|object| What::Released { object }),
+        (object.clone(), message()).prop_map(|(object, message)| What::NotReleased { object, message }),
+        object.clone().prop_map(|object| What::Forgotten { object }),
+        (object.clone(), task.clone(), any::<bool>()).prop_map(|(object, to, received)| What::SentGuard {
+            object,
+            to,
+            received
+        }),
+        (future.clone(), task, any::<bool>()).prop_map(|(future, to, received)| What::SentFuture {
+            future,
+            to,
+            received
+        }),
+        (object.clone(), future.clone()).prop_map(|(object, future)| What::Prepared { object, future }),
+        (object.clone(), future).prop_map(|(object, future)| What::DroppedFuture { object, future }),
+        (prop::option::of(object.clone()), some_future).prop_map(|(object, kept)| What::Cancelled { object, kept }),
+        (any::<bool>(), message()).prop_map(|(scripted, message)| What::Panicked { scripted, message }),
+        prop::option::of(object.clone()).prop_map(|object| What::Woken { object }),
+        message().prop_map(|message| What::Aborted { ending: Some(Ending::Aborted(message)) }),
+        message().prop_map(|message| What::Joined { ending: Ending::Panicked(message) }),
+        (object.clone(), message()).prop_map(|(object, message)| What::ObjectPanicked { object, message }),
+        (object.clone(), trial()).prop_map(|(object, trial)| What::Tried { object, trial }),
+        object.prop_map(|object| What::NotRun { reason: Reason::ObjectGone { object } }),
+        (0usize..2).prop_map(|scope| What::NotRun { reason: Reason::NotInScope { scope } }),
+        prop::sample::select(vec![
+            What::Unsupported,
+            What::NotCancelled,
+            What::Returned,
+            What::Yielded,
+            What::Entered,
+            What::Left,
+            What::Armed,
+            What::Spent,
+            What::Held,
+            What::Promised,
+            What::Detached,
+            What::HandleDropped,
+            What::ObjectDropped,
+        ]),
+    ]
+}
+
+fn trial() -> impl Strategy<Value = Trial> {
+    prop::sample::select(vec![Trial::Free, Trial::Refused, Trial::Panicked, Trial::Gone])
+}
+
+fn at() -> impl Strategy<Value = At> {
+    prop_oneof![8 => (0usize..9).prop_map(At::Step), 1 => Just(At::Probe), 1 => Just(At::Rest)]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let role = prop::sample::select(vec![Role::Result, Role::Effect, Role::Waker]);
+    (at(), prop::option::of(0usize..3), role, what()).prop_map(|(at, task, role, what)| Event { at, task, role, what })
+}
+
+fn fault() -> impl Strategy<Value = Option<Fault>> {
+    prop_oneof![
+        6 => Just(None),
+        1 => at().prop_map(|at| Some(Fault::Livelock { at, tasks: vec![0, 1] })),
+        1 => prop::option::of(at()).prop_map(|at| Some(Fault::Hung { at, how: Hang::Silent })),
+        1 => prop::option::of(at())
+            .prop_map(|at| Some(Fault::Crashed { at, how: "signal 11".into(), stderr: "oh".into() })),
+    ]
+}
+
+proptest! {
+    /// Whatever a worker says, what gets past the checks of the protocol is judged and printed.
+    #[test]
+    fn no_record_that_keeps_to_the_protocol_stops_the_oracle(
+        events in prop::collection::vec(event(), 0..24),
+        probe in prop::collection::vec(trial(), 0..3),
+        rest in prop::collection::vec(trial(), 0..3),
+        fault in fault(),
+    ) {
+        let program = program(TEXT);
+        let events: Vec<Event> = events.into_iter().filter(|event| check_event(&program, event).is_ok()).collect();
+        let ended = Ended { job: 1, run: 0, probe, rest, fault };
+        prop_assume!(check_end(&program, &ended).is_ok());
+        let Ended { probe, rest, fault, .. } = ended;
+        let outcome = Outcome::of(Transcript { program, record: Record { events, probe, rest, fault } });
+        prop_assert!(outcome.lines.iter().any(|line| line.starts_with("verdict")));
+    }
+}
