@@ -121,7 +121,7 @@ class Conductor:
         if task.state is State.NEW:
             task.inbox.append(part)
             self._spawn(task)
-        elif task.state is State.GATE:
+        elif task.state is State.GATE and task.abort_step is None:
             task.inbox.append(part)
             self.runtime.resume(task)
         elif task.will_come_back:
