@@ -32,6 +32,7 @@ class Conductor:
         self.probes: list[str] = []
         self.rests: list[str] = []
         self.fault: dict[str, Any] | None = None
+        self._aborted: list[Task] = []
         self.micros = 0.0
         """How long the script took."""
 
@@ -87,6 +88,9 @@ class Conductor:
     async def _settle(self) -> None:
         await self.runtime.settle()
         self.runtime.tell_wakes()
+        for task in self._aborted:
+            task.tell_survival()
+        self._aborted.clear()
         if self.run.failure is not None:
             raise self.run.failure
 
@@ -179,6 +183,7 @@ class Conductor:
         self.runtime.before_end(task, step.index)
         task.has_handle = False
         task.abort_step = step.index
+        self._aborted.append(task)
         self.runtime.abort(task)
         return None
 
