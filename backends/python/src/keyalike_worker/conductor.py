@@ -45,8 +45,6 @@ class Conductor:
         began = time.perf_counter()
         for line in run.script.lines:
             await self._line(line)
-            if run.lacking is not None:
-                raise run.lacking
             if self._note_livelock():
                 break
         self.micros = (time.perf_counter() - began) * 1e6
@@ -91,6 +89,9 @@ class Conductor:
         for task in self._aborted:
             task.tell_survival()
         self._aborted.clear()
+        if self.run.lacking is not None:
+            # First: what cannot be told apart may well have gone wrong as well.
+            raise self.run.lacking
         if self.run.failure is not None:
             raise self.run.failure
 
