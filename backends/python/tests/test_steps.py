@@ -7,6 +7,7 @@ from typing import Callable
 
 import pytest
 
+from conftest import is_possible
 from driver import Worker, render
 from scenario_text import parse
 
@@ -332,3 +333,15 @@ def check(worker: Worker, text: str) -> None:
     for step, want, line in zip(steps, wanted, got):
         pattern = re.escape(f"{step}: {want}").replace(r"\*", ".*")
         assert re.fullmatch(pattern, line), "\n".join([f"wanted `{step}: {want}`, got:", *got])
+
+
+def test_a_task_whose_abort_is_under_way_is_not_resumed_twice(worker_of: Callable[[str], Worker]) -> None:
+    for backend in EVERY:
+        if is_possible(backend):
+            check(
+                worker_of(backend),
+                """
+                A acquire m -> acquired
+                abort A; A release m -> aborted aborted <Cancelled*> | not-run gone; A aborted; A released
+                """,
+            )

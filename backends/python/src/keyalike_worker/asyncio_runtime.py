@@ -246,6 +246,9 @@ class AsyncioRuntime:
         """Return whether a task waits for something that has not come."""
         if task.state in (State.NEW, State.ENDED):
             return True
+        operation = task.waits_for
+        if operation is not None and operation.is_started and self.is_ready(operation):
+            return False
         waiter = getattr(self._handle(task), "_fut_waiter", None)
         return waiter is not None and not waiter.done()
 

@@ -32,6 +32,7 @@ class Conductor:
         self.probes: list[str] = []
         self.rests: list[str] = []
         self.fault: dict[str, Any] | None = None
+        self._aborted: list[Task] = []
         self.micros = 0.0
         """How long the script took."""
 
@@ -44,8 +45,6 @@ class Conductor:
         began = time.perf_counter()
         for line in run.script.lines:
             await self._line(line)
-            if run.lacking is not None:
-                raise run.lacking
             if self._note_livelock():
                 break
         self.micros = (time.perf_counter() - began) * 1e6
@@ -87,6 +86,12 @@ class Conductor:
     async def _settle(self) -> None:
         await self.runtime.settle()
         self.runtime.tell_wakes()
+        for task in self._aborted:
+            task.tell_survival()
+        self._aborted.clear()
+        if self.run.lacking is not None:
+            # First: what cannot be told apart may well have gone wrong as well.
+            raise self.run.lacking
         if self.run.failure is not None:
             raise self.run.failure
 
@@ -121,7 +126,7 @@ class Conductor:
         if task.state is State.NEW:
             task.inbox.append(part)
             self._spawn(task)
-        elif task.state is State.GATE:
+        elif task.state is State.GATE and task.abort_step is None:
             task.inbox.append(part)
             self.runtime.resume(task)
         elif task.will_come_back:
@@ -179,6 +184,7 @@ class Conductor:
         self.runtime.before_end(task, step.index)
         task.has_handle = False
         task.abort_step = step.index
+        self._aborted.append(task)
         self.runtime.abort(task)
         return None
 

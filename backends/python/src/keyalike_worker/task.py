@@ -204,6 +204,12 @@ class Task:
         if step is not None and self.state is State.ENDED:
             self.run.transcript.result(step, self.index, {"aborted": {"ending": self.ending}})
 
+    def tell_survival(self) -> None:
+        """Answer an abort that has not ended the task: something has swallowed it."""
+        step, self.abort_step = self.abort_step, None
+        if step is not None:
+            self.run.transcript.result(step, self.index, "not-cancelled")
+
     def end_unstarted(self, error: BaseException) -> None:
         """Tell that the runtime has ended it before it ran at all."""
         if self.state is not State.ENDED:

@@ -5,6 +5,7 @@ An event is a value made by one of the functions below; `Transcript` says when i
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Optional, Union
 
 What = Union[str, dict[str, Any]]
@@ -16,9 +17,13 @@ PROBE: At = "probe"
 REST: At = "rest"
 
 
+BARE_ADDRESS = re.compile(r"(?<!0x)\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,16}\b")
+"""An address without its `0x`, as in the texts of anyio's cancellations. Keyalike takes out what has one."""
+
+
 def message(error: BaseException) -> Message:
     """Return the text of an exception, verbatim, behind the name of its type."""
-    name, text = type(error).__name__, str(error)
+    name, text = type(error).__name__, BARE_ADDRESS.sub(r"0x\g<0>", str(error))
     return {"display": f"{name}: {text}" if text and text != name else name, "debug": None}
 
 

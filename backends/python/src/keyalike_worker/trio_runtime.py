@@ -267,9 +267,8 @@ class TrioRuntime:
         if task.state is State.GATE and len(registered) == 1:
             task.handle.is_woken, task.handle.woken_for = True, registered[0]
             return
-        task.run.failure = task.run.failure or RuntimeError(
-            f"{task.name} stands in several queues and one of them broke; trio does not tell which"
-        )
+        why = "a task that stands in several queues is not told by trio which of them broke"
+        task.run.lacking = task.run.lacking or Lacking(self._step(), why)
 
     async def gate(self, task: Task) -> None:
         """Park until the conductor schedules the task. What an object schedules meanwhile is for a kept operation."""
@@ -354,9 +353,13 @@ class TrioRuntime:
         for trio_task in self._held or ():
             task = self._tasks.get(trio_task)
             if task is not None and self._run is not None and len(task.handle.registered) > 1:
-                at = self._run.transcript.at
-                step = at["step"] if isinstance(at, dict) else 0
-                self._run.lacking = Lacking(step, "trio schedules a task once before it runs, and it waits twice")
+                why = "trio schedules a task once before it runs, and it waits twice"
+                self._run.lacking = Lacking(self._step(), why)
+
+    def _step(self) -> int:
+        """Return the step that was begun last."""
+        at = self._run.transcript.at if self._run is not None else None
+        return at["step"] if isinstance(at, dict) else 0
 
     async def settle(self) -> None:
         """Wait until no task is scheduled."""

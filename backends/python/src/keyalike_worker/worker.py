@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +21,9 @@ from .script import Script, Step
 from .transcript import Transcript
 
 ASK = {"verb": "ask", "request": "acquire", "object": 0, "place": "task"}
+
+LOOK_SECONDS = 0.25
+"""How often it looks for its parent. That decides how long an orphan lives, and nothing else."""
 
 ATTEMPTS_MAX = 10_000
 """How often a script with a time window is begun before the worker gives up."""
@@ -36,6 +42,7 @@ def main() -> int:
         signal.signal(number, signal.SIG_DFL)
     # What tasks leave behind when a run is cut off is no news to anybody.
     warnings.simplefilter("ignore")
+    end_with_parent()
     try:
         backend = find(id_)
         cancel = probe_cancel(backend)
@@ -54,6 +61,18 @@ def main() -> int:
         return 2
     channel.say({"goodbye": {}})
     return 0
+
+
+def end_with_parent() -> None:
+    """End this process when its parent is gone: in a lock that spins it would never see its stdin end."""
+    parent = os.getppid()
+
+    def look() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_SECONDS)
+        os._exit(3)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def hello(id_: str, backend: Backend, cancel: str) -> dict[str, Any]:
