@@ -9,9 +9,13 @@ use harness::isolation::WorkerCommand;
 
 use crate::error::{ReleaseError, at};
 use crate::exclusive::Exclusive;
+use crate::package::Package;
 use crate::places::{Places, essentials};
+use crate::registry;
 use crate::resolve::Release;
+use crate::version::{Ecosystem, Version};
 
+const FIX: &str = "connect to the index that pip is configured for, or choose a release that this Python can install";
 pub(crate) const NO_PYTHON: &str =
     "install Python 3 with its venv and pip, or name one with the variable KEYALIKE_PYTHON";
 
@@ -20,14 +24,59 @@ pub(crate) fn python() -> String {
     std::env::var("KEYALIKE_PYTHON").unwrap_or_else(|_| "python3".to_owned())
 }
 
+/// What an environment is made of.
+struct Recipe<'a> {
+    /// What pip is to install.
+    requirements: Vec<String>,
+    /// What pins everything else.
+    constraints: Vec<String>,
+    /// Where the worker lies in the checkout.
+    source: &'a Path,
+}
+
 /// Makes the environment of a release, if it is not there already, and returns the command of its worker.
 pub(crate) fn prepare(release: &Release, places: &Places) -> Result<WorkerCommand, ReleaseError> {
     let source = places.workspace.join("backends/python/src");
     if !source.is_dir() {
         return Err(ReleaseError::NoSources { path: source });
     }
-    let requirements = requirements(release);
-    let folder = folder(&requirements, &source, places)?;
+    let constraints = lines(&places.workspace.join("backends/python/constraints.txt"))?;
+    let recipe = Recipe { requirements: requirements(release), constraints, source: &source };
+    let needs_trio = release.parts.runtime == "trio" && recipe.requirements.iter().any(|it| it.starts_with("anyio"));
+    let check = |interpreter: &Path| if needs_trio { agree_with_trio(interpreter, places) } else { Ok(()) };
+    let interpreter = environment(&recipe, places, &check)?;
+    let arguments = ["-m", "keyalike_worker", "--backend", &release.id].map(str::to_owned);
+    Ok(WorkerCommand::foreign(interpreter, arguments))
+}
+
+/// Makes the environment in which the worker itself is linted and tested, if it is not there already, and returns its
+/// Python.
+///
+/// # Errors
+///
+/// [`ReleaseError`], if it cannot be made.
+pub fn tools(places: &Places) -> Result<PathBuf, ReleaseError> {
+    let package = places.workspace.join("backends/python");
+    let requirements = lines(&package.join("requirements-dev.txt"))?;
+    let recipe = Recipe { requirements, constraints: Vec::new(), source: &package.join("src") };
+    environment(&recipe, places, &|_| Ok(()))
+}
+
+/// Returns the lines of a list of requirements, without comments.
+fn lines(path: &Path) -> Result<Vec<String>, ReleaseError> {
+    let text = std::fs::read_to_string(path).map_err(at(path))?;
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+    Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
+/// Makes an environment, if it is not there already, and returns its Python. `check` may put right what pip cannot know.
+fn environment(
+    recipe: &Recipe<'_>,
+    places: &Places,
+    check: &dyn Fn(&Path) -> Result<(), ReleaseError>,
+) -> Result<PathBuf, ReleaseError> {
+    let requirements = &recipe.requirements;
+    let folder = folder(recipe, places)?;
     let interpreter = folder.join("bin/python");
     let ready = folder.join("keyalike-ready");
     if !ready.is_file() {
@@ -35,17 +84,55 @@ pub(crate) fn prepare(release: &Release, places: &Places) -> Result<WorkerComman
         let _exclusive = Exclusive::wait(&folder, &format!("the environment of {what}"), &*places.say)?;
         if !ready.is_file() {
             (places.say)(&format!("making the environment of {what} (once)"));
-            make(&folder, &interpreter, &requirements, &what)?;
-            install_worker(&folder, &interpreter, &source, &what)?;
+            make(&folder, &interpreter, recipe, &what)?;
+            check(&interpreter)?;
+            install_worker(&folder, &interpreter, recipe.source, &what)?;
             std::fs::write(&ready, "").map_err(at(&ready))?;
         }
     }
-    let arguments = ["-m", "keyalike_worker", "--backend", &release.id].map(str::to_owned);
-    Ok(WorkerCommand::foreign(interpreter, arguments))
+    Ok(interpreter)
 }
 
-/// Returns what pip is to install. Where anyio runs on trio, trio is the newest that the release of anyio can work with:
-/// anyio's own extra says which.
+/// Takes trio back, release by release, until anyio runs on it: an old anyio says which trio is too old for it, and cannot
+/// know which will be too new.
+fn agree_with_trio(interpreter: &Path, places: &Places) -> Result<(), ReleaseError> {
+    let agrees = || {
+        let mut command = Command::new(interpreter);
+        let output = command.args(["-W", "ignore", "-c", "import anyio; anyio.run(anyio.sleep, 0, backend='trio')"]);
+        output.output().is_ok_and(|output| output.status.success())
+    };
+    let mut command = Command::new(interpreter);
+    command.args(["-c", "import importlib.metadata as it; print(it.version('trio'))"]);
+    let installed = run(&mut command, "trio", NO_PYTHON)?;
+    let mut older = registry::releases(Package::named("trio")?, places)?;
+    older.retain(|version| !version.is_prerelease() && version.to_string() != installed.trim());
+    let newest = Version::parse(Ecosystem::Python, installed.trim()).ok();
+    older.retain(|version| newest.as_ref().is_none_or(|newest| version < newest));
+    let mut tried = vec![installed.trim().to_owned()];
+    while !agrees() {
+        // The newest of the next older line: a line's own repairs change nothing here.
+        let line = |text: &str| text.split('.').take(2).collect::<Vec<_>>().join(".");
+        let last = tried.last().map(|text| line(text)).unwrap_or_default();
+        older.retain(|version| line(&version.to_string()) != last);
+        let Some(next) = older.pop() else {
+            return Err(ReleaseError::Venv {
+                what: "anyio and trio".to_owned(),
+                command: "import anyio; anyio.run(anyio.sleep, 0, backend='trio')".to_owned(),
+                why: format!("it runs on none of trio {}", tried.join(", ")),
+                fix: "choose a release of anyio that this Python can run on trio",
+            });
+        };
+        (places.say)(&format!("trio {} is too new for it; trying {next}", tried.last().map_or("", String::as_str)));
+        let mut command = Command::new(interpreter);
+        command.args(["-m", "pip", "install", "--quiet", "--no-input", &format!("trio=={next}")]);
+        // A release that this Python cannot install is passed over like one that does not agree.
+        let _ = run(&mut command, "trio", FIX);
+        tried.push(next.to_string());
+    }
+    Ok(())
+}
+
+/// Returns what pip is to install.
 fn requirements(release: &Release) -> Vec<String> {
     let (Some(package), Some(version)) = (release.parts.package, &release.version) else { return Vec::new() };
     let mut requirements = match (package.name, release.parts.runtime.as_str()) {
@@ -58,19 +145,20 @@ fn requirements(release: &Release) -> Vec<String> {
     requirements
 }
 
-/// Returns the folder of an environment: one for each set of requirements, Python and checkout.
-fn folder(requirements: &[String], source: &Path, places: &Places) -> Result<PathBuf, ReleaseError> {
+/// Returns the folder of an environment: one for each recipe and Python.
+fn folder(recipe: &Recipe<'_>, places: &Places) -> Result<PathBuf, ReleaseError> {
     let mut command = Command::new(python());
     command.args(["-c", "import sys; print(sys.executable, sys.version)"]);
     let told = run(&mut command, "Python", NO_PYTHON)?;
     let mut hasher = DefaultHasher::new();
-    (requirements, source, told).hash(&mut hasher);
-    let name: String = requirements.first().map_or("python", String::as_str).replace("==", "-");
+    (&recipe.requirements, &recipe.constraints, recipe.source, told).hash(&mut hasher);
+    let name: String = recipe.requirements.first().map_or("python", String::as_str).replace("==", "-");
     let name: String = name.chars().map(|letter| if "[]=<>".contains(letter) { '-' } else { letter }).collect();
     Ok(places.target()?.join("venvs").join(format!("{name}-{:016x}", hasher.finish())))
 }
 
-fn make(folder: &Path, interpreter: &Path, requirements: &[String], what: &str) -> Result<(), ReleaseError> {
+fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, what: &str) -> Result<(), ReleaseError> {
+    let requirements = &recipe.requirements;
     // What an interrupted run left behind is worth nothing.
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(at(folder))?;
@@ -84,10 +172,22 @@ fn make(folder: &Path, interpreter: &Path, requirements: &[String], what: &str) 
     if requirements.is_empty() {
         return Ok(());
     }
-    let mut command = Command::new(interpreter);
-    command.args(["-m", "pip", "install", "--quiet", "--no-input", "--prefer-binary"]).args(requirements);
-    let fix = "connect to the index that pip is configured for, or choose a release that this Python can install";
-    run(&mut command, what, fix).map(drop)
+    // Nothing pins the release itself but its own number.
+    let name = |text: &str| text.split(['=', '[', '<', '>']).next().unwrap_or_default().to_owned();
+    let is_asked_for = |pin: &&String| requirements.iter().any(|it| it.contains("==") && name(it) == name(pin));
+    let pins: Vec<&str> = recipe.constraints.iter().filter(|pin| !is_asked_for(pin)).map(String::as_str).collect();
+    let constraints = folder.join("constraints.txt");
+    std::fs::write(&constraints, pins.join("\n")).map_err(at(&constraints))?;
+    let install = |constrained: bool| {
+        let mut command = Command::new(interpreter);
+        command.args(["-m", "pip", "install", "--quiet", "--no-input", "--prefer-binary"]);
+        if constrained {
+            command.arg("--constraint").arg(&constraints);
+        }
+        run(command.args(requirements), what, FIX).map(drop)
+    };
+    // A release that needs older or newer companions than the pinned ones names them itself.
+    install(true).or_else(|_| install(false))
 }
 
 /// Lets the environment find the worker where it lies in the checkout.
