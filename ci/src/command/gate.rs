@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::failure::{Ending, Failure};
-use crate::output;
+use crate::{output, release_runs};
 
 /// The arguments of `gate`.
 #[derive(Debug, clap::Args)]
@@ -18,55 +18,78 @@ pub(crate) struct Gate {
     keep_going: bool,
 }
 
-/// A step of the gate: a variable of the environment for it, and a `cargo` command.
+/// A step of the gate.
 struct Step {
     what: &'static str,
+    tool: Tool,
     variable: Option<(&'static str, &'static str)>,
     arguments: &'static str,
 }
 
+/// What a step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tool {
+    /// cargo, in the root of the workspace.
+    Cargo,
+    /// A module of Python, in the folder of the worker package and in an environment of its own.
+    Python,
+}
+
 const fn step(what: &'static str, arguments: &'static str) -> Step {
-    Step { what, variable: None, arguments }
+    Step { what, tool: Tool::Cargo, variable: None, arguments }
 }
 
 /// Tests never write a snapshot here: one that is missing or has changed is red.
 const fn test(what: &'static str, arguments: &'static str) -> Step {
-    Step { what, variable: Some(("INSTA_UPDATE", "no")), arguments }
+    Step { what, tool: Tool::Cargo, variable: Some(("INSTA_UPDATE", "no")), arguments }
+}
+
+const fn python(what: &'static str, arguments: &'static str) -> Step {
+    Step { what, tool: Tool::Python, variable: None, arguments }
 }
 
 const STEPS: &[Step] = &[
     step("format", "fmt --all --check"),
     step("lints with no backend", "clippy --workspace --all-targets -- -D warnings"),
-    step("lints with every backend", "clippy --workspace --all-targets --features backend-all -- -D warnings"),
+    step(
+        "lints with every backend",
+        "clippy --workspace --all-targets --features backend-all,backend-python -- -D warnings",
+    ),
     Step {
         what: "documentation",
+        tool: Tool::Cargo,
         variable: Some(("RUSTDOCFLAGS", "-D warnings")),
         arguments: "doc --workspace --no-deps --features backend-all",
     },
     step("format of the scenarios", "run --quiet --features backend-all -- fmt --check"),
     step("lints of the scenarios", "run --quiet --features backend-all -- lint"),
     step("matrix, ledger and snapshots", "run --quiet --features backend-all -- run --backend all --only-divergent"),
+    python("format of the Python worker", "ruff format --check ."),
+    python("lints of the Python worker", "ruff check ."),
+    python("types of the Python worker", "mypy"),
+    python("tests of the Python worker", "pytest --quiet"),
+    step(
+        "matrix of AnyIO, beside Rust",
+        "run --quiet --features backend-all -- run --verdict violation --verdict lost-wakeup \
+         --backend tokio --backend tokio-current-thread --backend smol --backend async-std --backend asyncio \
+         --backend trio@0.35.0 --backend trio+strict-fifo@0.35.0 --backend asyncio+anyio-task-cancel@4.16.0 \
+         --backend asyncio+anyio@4.4.0 --backend asyncio+anyio@4.5.0 --backend asyncio+anyio@4.6.1 \
+         --backend asyncio+anyio@4.16.0 --backend trio+anyio@4.4.0 --backend trio+anyio@4.5.0 \
+         --backend trio+anyio@4.6.1 --backend trio+anyio@4.16.0",
+    ),
     test("tests with no backend", "test --workspace"),
     test(
         "tests of backend-async-lock alone",
-        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-async-lock",
+        "test -p keyalike-backends -p keyalike-suites --features backend-async-lock",
     ),
-    test(
-        "tests of backend-futures alone",
-        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-futures",
-    ),
-    test(
-        "tests of backend-tokio alone",
-        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-tokio",
-    ),
+    test("tests of backend-futures alone", "test -p keyalike-backends -p keyalike-suites --features backend-futures"),
+    test("tests of backend-tokio alone", "test -p keyalike-backends -p keyalike-suites --features backend-tokio"),
     test(
         "tests of backend-async-std alone",
-        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-async-std",
+        "test -p keyalike-backends -p keyalike-suites --features backend-async-std",
     ),
-    test(
-        "tests of backend-smol alone",
-        "test -p keyalike-backends -p keyalike-suites -p keyalike-cli --features backend-smol",
-    ),
+    test("tests of backend-smol alone", "test -p keyalike-backends -p keyalike-suites --features backend-smol"),
+    test("tests of backend-python alone", "test -p keyalike-backends -p keyalike-suites --features backend-python"),
     test("tests of every backend", "test --workspace --features backend-all"),
     test(
         "tests of releases, with the registries",
@@ -107,15 +130,35 @@ impl Gate {
 impl Step {
     fn command(&self) -> String {
         let variable = self.variable.map_or_else(String::new, |(name, value)| format!("{name}='{value}' "));
-        format!("{variable}cargo {}", self.arguments)
+        let program = match self.tool {
+            Tool::Cargo => "cargo",
+            Tool::Python => "python -m",
+        };
+        format!("{variable}{program} {}", self.arguments)
+    }
+
+    /// Returns the program of the step, in its folder.
+    fn program(&self, root: &Path) -> Result<Command, Failure> {
+        match self.tool {
+            Tool::Cargo => {
+                let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+                cargo.current_dir(root);
+                Ok(cargo)
+            }
+            Tool::Python => {
+                let mut python = Command::new(releases::venv::tools(&release_runs::places()?)?);
+                python.arg("-m").current_dir(root.join("backends/python"));
+                Ok(python)
+            }
+        }
     }
 
     /// Runs the step, adds the tests that it ran to `count`, and returns whether it succeeded. Lines of tests that passed
     /// are left out: there are thousands.
     fn run(&self, root: &Path, count: &mut Count) -> Result<bool, Failure> {
         let failure = |source| Failure::Step { command: self.command(), source };
-        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(self.arguments.split(' ')).envs(self.variable).current_dir(root).stdout(Stdio::piped());
+        let mut command = self.program(root)?;
+        command.args(self.arguments.split(' ')).envs(self.variable).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(failure)?;
         for line in BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines() {
             let line = line.map_err(failure)?;
@@ -133,14 +176,23 @@ impl Step {
     }
 }
 
-/// Returns the counts of a line such as `test result: ok. 12 passed; 0 failed; ...`.
+/// Returns the counts of a line such as `test result: ok. 12 passed; 0 failed; ...` of cargo, or `1 failed, 12 passed in
+/// 3.20s` of pytest.
 fn parse_result(line: &str) -> Option<Count> {
-    let rest = line.strip_prefix("test result: ")?;
-    let number = |word: &str| {
+    let number = |rest: &str, word: &str| {
         let (before, _) = rest.split_once(word)?;
         before.trim_end().rsplit(' ').next()?.parse().ok()
     };
-    Some(Count { passed: number("passed")?, failed: number("failed")? })
+    if let Some(rest) = line.strip_prefix("test result: ") {
+        return Some(Count { passed: number(rest, "passed")?, failed: number(rest, "failed")? });
+    }
+    let is_pytest =
+        line.ends_with('s') && line.contains(" in ") && line.starts_with(|first: char| first.is_ascii_digit());
+    let counts = is_pytest.then(|| (number(line, " passed"), number(line, " failed")))?;
+    match counts {
+        (None, None) => None,
+        (passed, failed) => Some(Count { passed: passed.unwrap_or(0), failed: failed.unwrap_or(0) }),
+    }
 }
 
 #[cfg(test)]
@@ -152,5 +204,7 @@ mod tests {
         let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 1 filtered out; finished in 0.1s";
         assert_eq!(parse_result(line), Some(Count { passed: 12, failed: 3 }));
         assert_eq!(parse_result("test a ... ok"), None);
+        assert_eq!(parse_result("222 passed, 42 skipped in 31.20s"), Some(Count { passed: 222, failed: 0 }));
+        assert_eq!(parse_result("1 failed, 2 passed in 3.20s"), Some(Count { passed: 2, failed: 1 }));
     }
 }
