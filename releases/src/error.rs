@@ -28,7 +28,7 @@ pub enum ReleaseError {
         example: String,
     },
     /// A version that was never published, or was withdrawn.
-    #[error("{package} has no published release {version}; the nearest are {near}")]
+    #[error("{package} has no published release {version}, or it was withdrawn; the nearest are {near}")]
     UnknownVersion {
         /// The package.
         package: String,
