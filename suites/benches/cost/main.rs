@@ -205,7 +205,7 @@ fn suite_figure(criterion: &mut Criterion, subjects: &[Subject]) {
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.bench_function("the native backends", |bencher| {
         bencher.iter(|| {
-            let cells = run_all(&programs, &backends, &options, &|_| {});
+            let cells = run_all(&programs, &backends, &options, &|_, _| false, &|_| {});
             assert!(cells.iter().all(|cell| cell.outcome.is_ok()), "every cell has an outcome");
             cells
         });

@@ -42,6 +42,7 @@ pub(crate) fn main(runtimes: &[&str]) -> ExitCode {
 
 /// Runs the tests of backends that live in workers, each with the backend to whose snapshots it is held, if it has none of
 /// its own.
+#[cfg_attr(feature = "backend-python", allow(dead_code, reason = "the entry points of runtimes have no use for it"))]
 #[cfg(feature = "backend-python")]
 pub(crate) fn main_of_workers(
     ids: &[(&str, Option<&str>)],
