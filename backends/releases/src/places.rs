@@ -22,7 +22,7 @@ impl Places {
     ///
     /// [`ReleaseError::NoSources`], if they are gone.
     pub fn new(say: impl Fn(&str) + Send + Sync + 'static) -> Result<Self, ReleaseError> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let workspace = path.canonicalize().ok().filter(|path| path.join("harness/Cargo.toml").is_file());
         let workspace = workspace.ok_or(ReleaseError::NoSources { path })?;
         Ok(Self { workspace, say: Box::new(say), target: OnceLock::new() })

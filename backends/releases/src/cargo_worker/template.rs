@@ -97,7 +97,7 @@ pub(super) fn manifest(name: &str, dependencies: &str, workspace: &Path, capabil
         .collect();
     let harness = workspace.join("harness");
     format!(
-        "# Made by keyalike from the folder releases/worker of its sources. Changes are overwritten.\n\
+        "# Made by keyalike from the folder backends/releases/worker of its sources. Changes are overwritten.\n\
          [package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [features]\n{features}\n\
          [dependencies]\nharness = {{ package = \"keyalike-harness\", path = {harness:?} }}\n\
