@@ -134,7 +134,8 @@ fn nothing_like(pattern: &str, matches: &GlobMatcher, entries: &[Entry]) -> Fail
     if let Some(known) = known.iter().find(|known| matches.is_match(&known.id)) {
         return Failure::NotBuilt { id: known.id.clone(), features: known.features.join(",") };
     }
-    let ids = known.iter().map(|known| known.id.as_str());
+    let releases = releases::resolve::known().iter().map(|form| form.id.split('@').next().unwrap_or(form.id));
+    let ids = known.iter().map(|known| known.id.as_str()).chain(releases);
     let hint = match nearest(pattern, ids) {
         Some(near) => format!("did you mean `{near}`? `keyalike list --backends` names them all"),
         None if entries.is_empty() => "`keyalike list --features` names what can be built".to_owned(),

@@ -89,7 +89,9 @@ fn backends() -> Rows {
         }
         None => vec![known.id, "not built".to_owned(), format!("--features {}", known.features.join(","))],
     };
-    backends::known().into_iter().map(row).collect()
+    let releases = releases::resolve::known().iter();
+    let releases = releases.map(|form| vec![form.id.to_owned(), "a release".to_owned(), form.runs.to_owned()]);
+    backends::known().into_iter().map(row).chain(releases).collect()
 }
 
 fn features(names: &[String]) -> Result<Rows, Failure> {
