@@ -37,6 +37,9 @@ pub struct Watchdog {
     patience: Patience,
     last: Option<Activity>,
     still_looks: u32,
+    /// Looks at a silent child, and how many of them found it awake.
+    looks: u32,
+    awake_looks: u32,
     /// The processor time of the child when it last said something.
     base_ms: Option<u64>,
     /// When it last said something, or was first looked at after that.
@@ -55,12 +58,12 @@ struct Activity {
 impl Watchdog {
     /// Returns a watchdog for the child process `pid`.
     pub fn new(pid: u32, patience: Patience) -> Self {
-        Self { pid, patience, last: None, still_looks: 0, base_ms: None, since: None }
+        Self { pid, patience, last: None, still_looks: 0, looks: 0, awake_looks: 0, base_ms: None, since: None }
     }
 
     /// Says that the child has said something, or was told something.
     pub fn heard(&mut self) {
-        self.still_looks = 0;
+        (self.still_looks, self.looks, self.awake_looks) = (0, 0, 0);
         self.base_ms = None;
         self.since = None;
     }
@@ -72,10 +75,30 @@ impl Watchdog {
             Patience::Kernel(spin_limit) => self.ask_kernel(spin_limit),
             Patience::Clock(limit) => {
                 let since = *self.since.get_or_insert_with(Instant::now);
-                // Asked at every look, so that in the end it can say what the silence was.
-                let seen = self.ask_kernel(limit / 2);
-                (since.elapsed() >= limit).then(|| seen.unwrap_or(Hang::Silent))
+                self.observe();
+                (since.elapsed() >= limit).then(|| self.say_silence())
             }
+        }
+    }
+
+    /// Takes note of what a silent child does, for the time when its silence has lasted too long.
+    fn observe(&mut self) {
+        let Some(now) = activity(self.pid) else { return };
+        self.looks += 1;
+        self.awake_looks += u32::from(!now.all_asleep);
+        let is_still = now.all_asleep && self.last.as_ref().is_some_and(|last| last.switches == now.switches);
+        self.still_looks = if is_still { self.still_looks + 1 } else { 0 };
+        self.last = Some(now);
+    }
+
+    /// Returns what the silence was. A thread that wants to work is awake at most looks, on a busy machine too.
+    fn say_silence(&self) -> Hang {
+        if self.still_looks >= STILL_LOOKS {
+            Hang::Blocked
+        } else if self.awake_looks * 2 > self.looks {
+            Hang::Spinning
+        } else {
+            Hang::Silent
         }
     }
 

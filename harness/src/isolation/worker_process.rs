@@ -3,6 +3,7 @@
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
+use std::time::Duration;
 
 use super::channel::{Channel, Said};
 use super::{IsolationError, WorkerCommand, kinship};
@@ -12,9 +13,6 @@ use crate::protocol::{
 };
 use crate::transcript::{At, Event, Fault, Record, Role, What};
 use crate::watchdog::{LOOK_MS, Patience, Watchdog};
-
-/// How many looks a worker that has said goodbye or closed its stdout gets to end by itself.
-const PARTING_LOOKS: u32 = 200;
 
 /// A running worker. Dropping it ends it, and whatever it has started.
 #[derive(Debug)]
@@ -132,9 +130,9 @@ impl WorkerProcess {
                 }
                 Said::TooLong => return Parting::Said(format!("more than {LINE_MAX} bytes with no end of a line")),
                 Said::NoMore(_) => {
-                    return match self.child.wait() {
-                        Ok(status) => Parting::Ended(say_status(status)),
-                        Err(error) => Parting::Ended(error.to_string()),
+                    return match wait_for_end(&mut self.child, &mut self.watchdog) {
+                        Some(status) => Parting::Ended(say_status(status)),
+                        None => Parting::Lives,
                     };
                 }
                 Said::Nothing if self.watchdog.look().is_some() => return Parting::Lives,
@@ -184,16 +182,10 @@ impl WorkerProcess {
 
     /// Judges a worker that has closed its stdout in the middle of a run: it has ended, or it breaks the protocol.
     fn parted(&mut self, program: &Program, heard: Heard<'_>, rest: &[u8]) -> Result<(Record, bool), IsolationError> {
-        for _ in 0..PARTING_LOOKS {
-            match self.child.try_wait() {
-                Ok(None) => std::thread::sleep(std::time::Duration::from_millis(LOOK_MS.into())),
-                Ok(Some(status)) => {
-                    let stderr = self.channel.stderr_tail();
-                    let how = say_status(status);
-                    return Ok((heard.broken_off(|at| Fault::Crashed { at, how, stderr }), false));
-                }
-                Err(_) => break,
-            }
+        if let Some(status) = wait_for_end(&mut self.child, &mut self.watchdog) {
+            let stderr = self.channel.stderr_tail();
+            let how = say_status(status);
+            return Ok((heard.broken_off(|at| Fault::Crashed { at, how, stderr }), false));
         }
         let cut = if rest.is_empty() { String::new() } else { format!(" after `{}`", excerpt(rest)) };
         Err(self.breach(program, format!("it closed its stdout{cut} and lives on")))
@@ -205,6 +197,18 @@ impl WorkerProcess {
             command: self.command.clone(),
             how,
             stderr: self.channel.stderr_tail(),
+        }
+    }
+}
+
+/// Waits for the end of a worker that has closed its stdout. Nothing if it lives on for the watchdog's time.
+fn wait_for_end(child: &mut Child, watchdog: &mut Watchdog) -> Option<ExitStatus> {
+    watchdog.heard();
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if watchdog.look().is_none() => std::thread::sleep(Duration::from_millis(LOOK_MS.into())),
+            Ok(None) | Err(_) => return None,
         }
     }
 }
@@ -241,11 +245,8 @@ fn welcome(
                 }
             }
             Said::NoMore(_) => {
-                for _ in 0..PARTING_LOOKS {
-                    if let Ok(Some(status)) = child.try_wait() {
-                        return none(format!("it ended with {}", say_status(status)), channel);
-                    }
-                    std::thread::sleep(std::time::Duration::from_millis(LOOK_MS.into()));
+                if let Some(status) = wait_for_end(child, watchdog) {
+                    return none(format!("it ended with {}", say_status(status)), channel);
                 }
                 return none("it closed its stdout".to_owned(), channel);
             }
