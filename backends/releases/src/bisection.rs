@@ -42,8 +42,6 @@ pub enum Bisection<O> {
         first: usize,
         /// Its outcome: that of the other end, or a third.
         after: O,
-        /// Whether that is the outcome of the other end.
-        is_of_end: bool,
         /// The releases between them that were skipped.
         skipped: Vec<usize>,
     },
@@ -60,8 +58,9 @@ pub struct Search<O> {
 
 /// Looks among `count` releases (at least 2), in their order, for the first whose outcome differs from that of the first.
 ///
-/// Runs both ends and then at most `log2(count - 1)`, rounded up, of those between; each skipped release costs one more.
-/// Where outcomes change more than once, what is found is a change, and others may lie before or after it.
+/// Runs at most `log2(count) + 1` of them, rounded up; each skipped release costs one more. The other end is run only if the
+/// search comes to it, for a release is a build. Where outcomes change more than once, what is found is a change, and others
+/// may lie before or after it.
 ///
 /// # Errors
 ///
@@ -81,32 +80,33 @@ pub fn bisect<O: Clone + PartialEq, E>(
         Found::Outcome(outcome) => outcome,
         Found::Skipped(why) => return Ok(Search { bisection: Bisection::NoEnd { place: low, why }, tried }),
     };
-    let end = match ask(high)? {
-        Found::Outcome(outcome) => outcome,
-        Found::Skipped(why) => return Ok(Search { bisection: Bisection::NoEnd { place: high, why }, tried }),
-    };
-    if first == end {
-        return Ok(Search { bisection: Bisection::Equal(first), tried });
-    }
-    let mut after = end.clone();
+    let mut after: Option<O> = None;
     let mut skipped: Vec<usize> = Vec::new();
-    while let Some(place) = nearest_to_middle(low, high, &skipped) {
+    // The other end counts as one release more as long as it has not been run.
+    while let Some(place) = nearest_to_middle(low, high, after.is_none(), &skipped) {
         match ask(place)? {
             Found::Outcome(outcome) if outcome == first => low = place,
-            Found::Outcome(outcome) => (high, after) = (place, outcome),
+            Found::Outcome(outcome) => (high, after) = (place, Some(outcome)),
             Found::Skipped(_) => skipped.push(place),
         }
     }
+    let after = match after {
+        Some(after) => after,
+        None => match ask(high)? {
+            Found::Outcome(end) if end == first => return Ok(Search { bisection: Bisection::Equal(first), tried }),
+            Found::Outcome(end) => end,
+            Found::Skipped(why) => return Ok(Search { bisection: Bisection::NoEnd { place: high, why }, tried }),
+        },
+    };
     skipped.retain(|place| (low..high).contains(place));
     skipped.sort_unstable();
-    let is_of_end = after == end;
-    let bisection = Bisection::First { last: low, before: first, first: high, after, is_of_end, skipped };
+    let bisection = Bisection::First { last: low, before: first, first: high, after, skipped };
     Ok(Search { bisection, tried })
 }
 
 /// Returns the place strictly between two that is nearest to their middle and was not skipped.
-fn nearest_to_middle(low: usize, high: usize, skipped: &[usize]) -> Option<usize> {
-    let middle = low + (high - low) / 2;
+fn nearest_to_middle(low: usize, high: usize, end_counts: bool, skipped: &[usize]) -> Option<usize> {
+    let middle = low + (high + usize::from(end_counts) - low) / 2;
     (low + 1..high).filter(|place| !skipped.contains(place)).min_by_key(|place| place.abs_diff(middle))
 }
 
@@ -134,25 +134,25 @@ mod tests {
         }
     }
 
-    fn first(outcomes: &str) -> (usize, usize, char, bool, Vec<usize>) {
+    fn first(outcomes: &str) -> (usize, usize, char, Vec<usize>) {
         match search(outcomes).bisection {
-            Bisection::First { last, first, after, is_of_end, skipped, .. } => (last, first, after, is_of_end, skipped),
+            Bisection::First { last, first, after, skipped, .. } => (last, first, after, skipped),
             other => panic!("{outcomes}: {other:?}"),
         }
     }
 
     #[rstest]
-    #[case::neighbours("ab", (0, 1, 'b', true, vec![]))]
-    #[case::in_the_middle("aaabbb", (2, 3, 'b', true, vec![]))]
-    #[case::at_once("abbbbbb", (0, 1, 'b', true, vec![]))]
-    #[case::at_last("aaaaaab", (5, 6, 'b', true, vec![]))]
-    #[case::third_outcome_before_the_end("aaccb", (1, 2, 'c', false, vec![]))]
-    #[case::skipped_between("aaxbb", (1, 3, 'b', true, vec![2]))]
-    #[case::all_skipped_between("axxxb", (0, 4, 'b', true, vec![1, 2, 3]))]
-    #[case::skipped_elsewhere("axaab", (3, 4, 'b', true, vec![]))]
+    #[case::neighbours("ab", (0, 1, 'b', vec![]))]
+    #[case::in_the_middle("aaabbb", (2, 3, 'b', vec![]))]
+    #[case::at_once("abbbbbb", (0, 1, 'b', vec![]))]
+    #[case::at_last("aaaaaab", (5, 6, 'b', vec![]))]
+    #[case::third_outcome_before_the_end("aaccb", (1, 2, 'c', vec![]))]
+    #[case::skipped_between("aaxbb", (1, 3, 'b', vec![2]))]
+    #[case::all_skipped_between("axxxb", (0, 4, 'b', vec![1, 2, 3]))]
+    #[case::skipped_elsewhere("axaab", (3, 4, 'b', vec![]))]
     fn first_release_that_does_otherwise_is_found(
         #[case] outcomes: &str,
-        #[case] expected: (usize, usize, char, bool, Vec<usize>),
+        #[case] expected: (usize, usize, char, Vec<usize>),
     ) {
         assert_eq!(first(outcomes), expected);
     }
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn ends_that_agree_or_are_lacking_are_told() {
-        assert_eq!(search("aba").bisection, Bisection::Equal('a'));
+        assert_eq!(search("aaa").bisection, Bisection::Equal('a'));
         assert!(matches!(search("xab").bisection, Bisection::NoEnd { place: 0, .. }));
         assert!(matches!(search("aax").bisection, Bisection::NoEnd { place: 2, .. }));
     }
@@ -180,7 +180,7 @@ mod tests {
             for change in 1..count {
                 let outcomes: String = (0..count).map(|place| if place < change { 'a' } else { 'b' }).collect();
                 let search = search(&outcomes);
-                let bound = 2 + (count - 1).next_power_of_two().ilog2() as usize;
+                let bound = 1 + count.next_power_of_two().ilog2() as usize;
                 assert!(search.tried.len() <= bound, "{count} releases, {change}: {} runs", search.tried.len());
                 assert_eq!(first(&outcomes).1, change);
             }

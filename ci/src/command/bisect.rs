@@ -148,10 +148,8 @@ impl Bisect {
             });
         }
         lines.push(String::new());
-        let (last, before, first, after, is_of_end, skipped) = match &search.bisection {
-            Bisection::First { last, before, first, after, is_of_end, skipped } => {
-                (*last, before, *first, after, *is_of_end, skipped)
-            }
+        let (last, before, first, after, skipped) = match &search.bisection {
+            Bisection::First { last, before, first, after, skipped } => (*last, before, *first, after, skipped),
             Bisection::Equal(did) => {
                 output::print(&lines.join("\n"))?;
                 return Err(Failure::Versions {
@@ -173,10 +171,9 @@ impl Bisect {
                 });
             }
         };
-        let what = match (is_repair, is_of_end) {
-            (true, true) => "is the first release that does right",
-            (false, true) => "is the first release that does wrong",
-            (_, false) => "is the first release that does otherwise, and it does as neither end",
+        let what = match is_repair {
+            true => "is the first release that does right",
+            false => "is the first release that does wrong",
         };
         lines.push(layout.paint(TITLE, &format!("{} {what}: {} -> {}", id(first), before.verdict, after.verdict)));
         if !skipped.is_empty() {
