@@ -143,6 +143,14 @@ impl Entry {
         self.backend_globs.iter().any(|glob| glob.is_match(backend))
     }
 
+    /// Returns whether it speaks of releases of a backend, whichever: what stands behind an `@` is left out on both sides.
+    pub fn names_release_of(&self, backend: &str) -> bool {
+        let plain = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
+        let is_it =
+            |pattern: &String| Glob::new(&plain(pattern)).is_ok_and(|it| it.compile_matcher().is_match(plain(backend)));
+        self.backends.iter().any(is_it)
+    }
+
     /// Returns whether it explains that a backend violates the rule of a scenario.
     pub fn explains_violation(&self, scenario: &str, backend: &str) -> bool {
         self.kind == Kind::Violation && self.names_scenario(scenario) && self.names_backend(backend)

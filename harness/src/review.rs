@@ -74,6 +74,8 @@ pub struct Scope {
     pub backends: Vec<String>,
     /// Every backend that there is, built or not.
     pub known_backends: Vec<String>,
+    /// Every backend of which there are releases, by its id; what stands behind an `@` means any.
+    pub known_releases: Vec<String>,
     /// How many scenarios ran.
     pub scenarios: usize,
     /// Whether the whole suite ran.
@@ -235,12 +237,15 @@ impl Review<'_> {
         }
         let has_run = |backend: &String| self.scope.backends.contains(backend);
         for (index, entry) in self.ledger.entries.iter().enumerate() {
-            let mut named = self.scope.known_backends.iter().filter(|backend| entry.names_backend(backend));
-            // Releases are no backends that everybody has, so an entry of theirs is looked at only where one ran.
+            let mut named = self.scope.known_backends.iter().filter(|backend| entry.names_backend(backend)).peekable();
+            // Releases are backends that nobody has in full, so an entry of theirs is looked at where one of them ran.
+            let is_of_releases = named.peek().is_none()
+                && self.scope.known_releases.iter().any(|backend| entry.names_release_of(backend));
             let ran = self.scope.backends.iter().filter(|backend| entry.names_backend(backend)).count();
             // A divergence is one from backends that the entry does not name.
             let has_partner = entry.kind == Kind::Violation || ran < self.scope.backends.len();
-            if self.used.contains(&index) || ran == 0 || !has_partner || !named.all(has_run) {
+            let is_out_of_sight = is_of_releases && (ran == 0 || !has_partner);
+            if self.used.contains(&index) || is_out_of_sight || !named.all(has_run) {
                 continue;
             }
             let what = match entry.kind {

@@ -61,6 +61,7 @@ fn kinds(report: &Report) -> Vec<FindingKind> {
 #[case::stale_entry(alike(), &entry("divergence", "a/b", "blue"), &[FindingKind::Stale])]
 #[case::entry_of_a_backend_that_did_not_run(alike(), &entry("divergence", "a/b", "elsewhere"), &[])]
 #[case::entry_of_no_backend_at_all(alike(), &entry("divergence", "a/b", "nobody"), &[FindingKind::Stale])]
+#[case::entry_of_a_release_that_did_not_run(alike(), &entry("divergence", "a/b", "red@1.0"), &[])]
 #[case::unsupported_is_no_divergence(vec![quiet("a/b", "blue"), unsupported()], "", &[FindingKind::EmptyColumn])]
 #[case::nothing_ran(vec![unsupported()], "", &[FindingKind::NothingRun])]
 #[case::no_cells(vec![], "", &[FindingKind::NothingRun])]
