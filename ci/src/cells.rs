@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::backend_choice::BackendChoice;
 use crate::failure::Failure;
-use crate::journal::Journal;
+use crate::journal::{Journal, place};
 use crate::output;
 use crate::scenario_choice::Programs;
 
@@ -43,9 +43,8 @@ pub(crate) fn run(
     let lock = |journal: &'_ Mutex<Journal>| journal.lock().unwrap_or_else(PoisonError::into_inner).known();
     let known = journal.as_ref().map(lock).unwrap_or_default();
     let bar = progress_bar(programs.len() * backends.len());
-    let place = |program: &Program, backend: &dyn Backend| (program.scenario.to_string(), backend.id().to_owned());
     let is_done = |program: &Program, backend: &dyn Backend| {
-        let is_known = known.contains_key(&place(program, backend));
+        let is_known = known.contains_key(&place(program, backend.id()));
         bar.inc(u64::from(is_known));
         is_known
     };
@@ -63,7 +62,7 @@ pub(crate) fn run(
     }
     let mut cells: Vec<CellReport> = ran.iter().map(CellReport::of).collect();
     for program in &programs {
-        cells.extend(backends.iter().filter_map(|backend| known.get(&place(program, &**backend)).cloned()));
+        cells.extend(backends.iter().filter_map(|backend| known.get(&place(program, backend.id())).cloned()));
     }
     let column = |id: &str| backends.iter().position(|backend| backend.id() == id);
     cells.sort_by(|one, other| {

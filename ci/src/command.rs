@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Serve as a worker on stdin and stdout: one JSON value a line
     Serve(serve::Serve),
-    /// Become a worker that ends with its parent
+    /// Run a worker that ends with its parent
     #[command(hide = true)]
     Guard(guard::Guard),
 }

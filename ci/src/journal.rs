@@ -9,14 +9,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use harness::backend::{Backend, Description};
+use harness::driver::program::Program;
 use harness::report::{Answer, CellReport};
 use harness::runner::{Cell, Options};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// What a cell is of: the text of its scenario, and the id of its backend.
-type Place = (String, String);
+/// What a cell is of: the name of its scenario, its text, and the id of its backend.
+pub(crate) type Place = (String, String, String);
+
+/// Returns what a cell is of.
+pub(crate) fn place(program: &Program, backend: &str) -> Place {
+    (program.scenario.name.to_string(), program.scenario.to_string(), backend.to_owned())
+}
 
 /// An open journal.
 #[derive(Debug)]
@@ -69,12 +75,22 @@ impl Journal {
             repeat: options.runs,
             isolated: options.isolate,
         };
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(refuse("it is no file".to_owned()));
+        }
         let opened = OpenOptions::new().read(true).append(true).create(true).open(path);
         let mut file = opened.map_err(|error| refuse(error.to_string()))?;
         file.try_lock().map_err(|error| refuse(format!("another run writes to it: {error}")))?;
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(|error| refuse(error.to_string()))?;
-        let mut lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(|error| refuse(error.to_string()))?;
+        // A last line that was cut off is a cell that was not done, or a run that did not begin.
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < bytes.len() && (whole > 0 || bytes.starts_with(b"{\"journal\"")) {
+            file.set_len(whole as u64).map_err(|error| refuse(error.to_string()))?;
+            bytes.truncate(whole);
+        }
+        let text = String::from_utf8(bytes).map_err(|_| refuse("it is no journal".to_owned()))?;
+        let mut lines = text.lines();
         let mut known = HashMap::new();
         match lines.next().map(serde_json::from_str::<Head>) {
             None if !text.is_empty() => return Err(refuse("it is no journal".to_owned())),
@@ -89,12 +105,7 @@ impl Journal {
                 for (index, line) in lines.enumerate() {
                     let Line { text, cell } = serde_json::from_str(line)
                         .map_err(|error| refuse(format!("line {} is no cell: {error}", index + 2)))?;
-                    known.insert((text, cell.backend.clone()), cell);
-                }
-                if !text.ends_with('\n') {
-                    // The cut line stays behind, on a line of its own that is overwritten by nothing: cut it off.
-                    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-                    file.set_len(whole as u64).map_err(|error| refuse(error.to_string()))?;
+                    known.insert((cell.scenario.to_string(), text, cell.backend.clone()), cell);
                 }
             }
         }

@@ -78,7 +78,7 @@ fn a_worker_that_gives_no_hello_is_an_error(#[case] script: &str, #[case] said: 
 #[case::is_killed_by_a_signal("started; granted; kill -SEGV $$", 1, "ended the process: signal 11")]
 #[case::writes_half_a_line("started; printf '{\"event\": {'; exit 1", 1, "ended the process: exit code 1")]
 #[case::is_silent("started; granted; sleep 100", 1, "\"verdict\": \"hung\"")]
-#[case::spins("started; while :; do :; done", 1, "never comes back and keeps its thread busy")]
+#[case::spins("started; while :; do :; done", 1, "the first step never comes back")]
 #[case::stops_reading_and_writing("read -r nothing", 1, "\"verdict\": \"hung\"")]
 #[case::says_no_json("started; echo 'Traceback'", 3, "broke the protocol: `Traceback`")]
 #[case::says_no_utf8("started; printf '\\377\\376\\n'", 3, "broke the protocol")]
@@ -137,6 +137,28 @@ fn a_worker_that_is_of_no_more_use_after_its_outcome_is_replaced(#[case] misbeha
     assert_eq!(text.matches("\"verdict\": \"completed\"").count(), 2, "{text}");
 }
 
+/// A worker that dies between two jobs has done nothing to the next.
+#[test]
+fn a_worker_that_dies_between_two_jobs_spoils_neither() {
+    let script = "hello\nread -r order; number; started; granted; outcome\nread -r order; exit 9\n";
+    for _ in 0..5 {
+        let (folder, worker) = folder(script);
+        fs::write(folder.path().join("t/six.scenario"), "# The third.\nmutex   m\n\nA acquire m\n").expect("written");
+        let (code, text) = run(folder.path(), &worker, "t");
+        assert_eq!(code, Some(0), "{text}");
+    }
+}
+
+/// What it tells of one run is bounded, whatever it is.
+#[test]
+fn a_worker_that_tells_more_than_fits_is_an_error() {
+    let much = "started; text=$(head -c 900000 /dev/zero | tr '\\0' x); while :; do echo \"{\\\"event\\\": {\\\"at\\\": {\\\"step\\\": 0}, \\\"task\\\": 0, \\\"role\\\": \\\"effect\\\", \\\"what\\\": {\\\"printed\\\": {\\\"object\\\": 0, \\\"text\\\": \\\"$text\\\"}}}}\"; done";
+    let (folder, worker) = folder(&format!("misbehave() {{ {much}; }}\nhello\nserve\n"));
+    let (code, text) = run(folder.path(), &worker, "t");
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("bytes of one run"), "{text}");
+}
+
 #[test]
 fn what_a_worker_lacks_is_unsupported_and_counted() {
     let lacks =
@@ -151,7 +173,8 @@ fn what_a_worker_lacks_is_unsupported_and_counted() {
 fn a_worker_ends_with_a_keyalike_that_is_killed() {
     let (folder, _) =
         folder("misbehave() { started; echo $$ > \"$0.pid\"; while :; do sleep 1000; done; }\nhello\nserve\n");
-    let worker = format!("sh {}", folder.path().join("worker.sh").display());
+    // The worker is a child of what is started, as with `uv run` and its like.
+    let worker = format!("sh -c 'sh {}; true'", folder.path().join("worker.sh").display());
     let scenarios = folder.path().join("t").display().to_string();
     let mut keyalike = program(&["run", "--worker", &worker, "--watchdog", "1000", "--scenario", &scenarios])
         .stdout(std::process::Stdio::null())
@@ -191,6 +214,21 @@ fn a_run_that_is_killed_goes_on_where_it_was() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert!(text(&output).contains("2 of 2 executed"), "{}", text(&output));
     assert!(!journal.exists(), "nobody needs the journal of a run that is complete");
+}
+
+/// A full disk cuts where it likes, also within a character.
+#[test]
+fn a_journal_that_was_cut_off_keeps_what_is_whole() {
+    let (folder, worker) = folder("misbehave() { exit 9; }\nhello\nserve\n");
+    let journal = folder.path().join("run.journal");
+    let scenarios = folder.path().join("t").display().to_string();
+    let resume = journal.display().to_string();
+    let arguments = ["run", "--worker", &worker, "--scenario", &scenarios, "--resume", &resume];
+    for cut in [&b"{\"journal\""[..], b"{\"journal\":1,\"x\":\"\xe2\x82"] {
+        fs::write(&journal, cut).expect("it can be written");
+        let output = program(&arguments).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    }
 }
 
 #[rstest]

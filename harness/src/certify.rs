@@ -6,6 +6,7 @@
 
 mod checks;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::isolation::WorkerCommand;
@@ -56,7 +57,7 @@ impl Certificate {
     }
 }
 
-/// Holds a worker to the protocol. `limit` sets how long it may be silent.
-pub fn certify(command: &WorkerCommand, limit: Option<Duration>) -> Certificate {
-    Certificate { command: command.text(), checks: checks::all(command, limit) }
+/// Holds a worker to the protocol. `guard` is as in [`Workshop::guarded_by`](crate::isolation::Workshop::guarded_by); `limit` sets how long it may be silent.
+pub fn certify(command: &WorkerCommand, guard: Option<&PathBuf>, limit: Option<Duration>) -> Certificate {
+    Certificate { command: command.text(), checks: checks::all(command, guard, limit) }
 }

@@ -58,7 +58,7 @@ impl WorkerCommand {
     fn command(&self, guard: Option<&PathBuf>) -> Command {
         let mut command = Command::new(guard.unwrap_or(&self.program));
         if guard.is_some() {
-            command.args(["guard", "--"]).arg(&self.program);
+            command.args(["guard", "--parent", &std::process::id().to_string(), "--"]).arg(&self.program);
         }
         command.args(&self.arguments);
         command
@@ -159,7 +159,7 @@ impl Workshop {
     ///
     /// [`IsolationError`], if it does not start or says no hello.
     pub fn greet(&self, command: &WorkerCommand) -> Result<Hello, IsolationError> {
-        let worker = self.take(command)?;
+        let (worker, _) = self.take(command)?;
         let hello = worker.hello.clone();
         self.give_back(command, worker);
         Ok(hello)
@@ -180,8 +180,8 @@ impl Workshop {
         receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), IsolationError> {
         let mut done = 0;
-        while done < runs {
-            let mut worker = self.take(command)?;
+        'workers: while done < runs {
+            let (mut worker, is_used) = self.take(command)?;
             let job = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
             let order = Order::Job(Job {
                 job,
@@ -195,8 +195,13 @@ impl Workshop {
             let mut lives = true;
             let asked = runs - done;
             for run in 0..asked {
+                let heard = worker.next_record(program, job, run);
+                if is_used && !worker.has_begun {
+                    // What it did belongs to an earlier job: this one has not begun, and begins anew with another worker.
+                    continue 'workers;
+                }
                 let record;
-                (record, lives) = worker.next_record(program, job, run)?;
+                (record, lives) = heard?;
                 let lacks = record.events.iter().any(|event| event.what == crate::transcript::What::Unsupported);
                 receive(Transcript { program: Arc::clone(program), record });
                 done += 1;
@@ -214,15 +219,16 @@ impl Workshop {
         Ok(())
     }
 
-    /// Takes a worker that waits and still lives and has said nothing since, or starts one.
-    fn take(&self, command: &WorkerCommand) -> Result<WorkerProcess, IsolationError> {
+    /// Takes a worker that waits and still lives and has said nothing since, or starts one. Also returns whether it has
+    /// served before.
+    fn take(&self, command: &WorkerCommand) -> Result<(WorkerProcess, bool), IsolationError> {
         while let Some(mut worker) = self.idle().get_mut(command).and_then(Vec::pop) {
             if worker.is_fit() {
-                return Ok(worker);
+                return Ok((worker, true));
             }
         }
         let guard = self.guard.as_ref().filter(|_| !command.is_own);
-        WorkerProcess::start(command, guard, self.patience(command))
+        Ok((WorkerProcess::start(command, guard, self.patience(command))?, false))
     }
 
     fn give_back(&self, command: &WorkerCommand, worker: WorkerProcess) {

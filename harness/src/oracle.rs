@@ -57,13 +57,15 @@ pub fn judge(transcript: &Transcript) -> Judgement {
     let mut replay = Replay::default();
     let mut order = order::Order::default();
     let mut events = transcript.script().peekable();
+    let mut line = None;
     while let Some(event) = events.next() {
         court.hear(event, &replay);
         order.hear(event, &replay);
         replay.apply(event);
-        let line = line_of(court.program, event);
+        // What a step came to may be told late, during a later line, which is not over by that.
+        line = line.max(line_of(court.program, event));
         // A line that was broken off has not come to quiescence.
-        let is_line_over = events.peek().map_or(is_complete, |next| line_of(court.program, next) != line);
+        let is_line_over = events.peek().map_or(is_complete, |next| line_of(court.program, next) > line);
         if is_line_over {
             court.findings.extend(liveness::at_quiescence(court.program, &replay));
             replay.settle();

@@ -17,6 +17,9 @@ pub const VERSION: u32 = 1;
 /// The longest line that a worker may write, in bytes.
 pub const LINE_MAX: usize = 1 << 20;
 
+/// The most that a worker may write of one run, in bytes.
+pub const RUN_BYTES_MAX: usize = 64 << 20;
+
 /// The most lines that a worker may write of one run. A scenario of the largest size needs fewer.
 pub const TOLD_MAX: usize = 1_000_000;
 

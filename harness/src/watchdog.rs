@@ -21,6 +21,12 @@ pub const SPIN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a foreign worker may say nothing, unless it is set otherwise.
 pub const SILENCE_LIMIT: Duration = Duration::from_secs(10);
 
+/// How much of the time between two looks counts as silence, at most.
+const LISTENED_MAX: Duration = Duration::from_millis(20);
+
+/// How much longer than its time a scripted pause may take before it counts as silence.
+const PAUSE_GRACE: Duration = Duration::from_secs(5);
+
 /// When a child counts as hung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Patience {
@@ -37,13 +43,11 @@ pub struct Watchdog {
     patience: Patience,
     last: Option<Activity>,
     still_looks: u32,
-    /// Looks at a silent child, and how many of them found it awake.
-    looks: u32,
-    awake_looks: u32,
     /// The processor time of the child when it last said something.
     base_ms: Option<u64>,
-    /// When it last said something, or was first looked at after that.
-    since: Option<Instant>,
+    /// How long it has been silent, and when that was last counted.
+    silence: Duration,
+    last_look: Option<Instant>,
 }
 
 /// What a process has done so far.
@@ -58,14 +62,14 @@ struct Activity {
 impl Watchdog {
     /// Returns a watchdog for the child process `pid`.
     pub fn new(pid: u32, patience: Patience) -> Self {
-        Self { pid, patience, last: None, still_looks: 0, looks: 0, awake_looks: 0, base_ms: None, since: None }
+        Self { pid, patience, last: None, still_looks: 0, base_ms: None, silence: Duration::ZERO, last_look: None }
     }
 
     /// Says that the child has said something, or was told something.
     pub fn heard(&mut self) {
-        (self.still_looks, self.looks, self.awake_looks) = (0, 0, 0);
+        self.still_looks = 0;
         self.base_ms = None;
-        self.since = None;
+        (self.silence, self.last_look) = (Duration::ZERO, None);
     }
 
     /// Looks at the child, and returns what it does if it will never say anything again. Only when nothing that it has said
@@ -73,33 +77,25 @@ impl Watchdog {
     pub fn look(&mut self) -> Option<Hang> {
         match self.patience {
             Patience::Kernel(spin_limit) => self.ask_kernel(spin_limit),
-            Patience::Clock(limit) => {
-                let since = *self.since.get_or_insert_with(Instant::now);
-                self.observe();
-                (since.elapsed() >= limit).then(|| self.say_silence())
-            }
+            Patience::Clock(limit) => (self.listen() >= limit).then_some(Hang::Silent),
         }
     }
 
-    /// Takes note of what a silent child does, for the time when its silence has lasted too long.
-    fn observe(&mut self) {
-        let Some(now) = activity(self.pid) else { return };
-        self.looks += 1;
-        self.awake_looks += u32::from(!now.all_asleep);
-        let is_still = now.all_asleep && self.last.as_ref().is_some_and(|last| last.switches == now.switches);
-        self.still_looks = if is_still { self.still_looks + 1 } else { 0 };
-        self.last = Some(now);
+    /// Looks at a child that may be in a scripted pause: that is over within its time, and only then does silence count.
+    pub fn look_after(&mut self, pause: Option<Duration>) -> Option<Hang> {
+        match pause {
+            Some(pause) if self.listen() < pause + PAUSE_GRACE => None,
+            _ => self.look(),
+        }
     }
 
-    /// Returns what the silence was. A thread that wants to work is awake at most looks, on a busy machine too.
-    fn say_silence(&self) -> Hang {
-        if self.still_looks >= STILL_LOOKS {
-            Hang::Blocked
-        } else if self.awake_looks * 2 > self.looks {
-            Hang::Spinning
-        } else {
-            Hang::Silent
-        }
+    /// Returns how long the child has been silent while somebody listened: time in which this process was stopped, or the
+    /// machine was, does not count.
+    fn listen(&mut self) -> Duration {
+        let now = Instant::now();
+        let since = self.last_look.replace(now).map_or(Duration::ZERO, |last| now - last);
+        self.silence += since.min(LISTENED_MAX);
+        self.silence
     }
 
     fn ask_kernel(&mut self, spin_limit: Duration) -> Option<Hang> {

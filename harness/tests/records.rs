@@ -94,6 +94,36 @@ fn cancel_that_came_too_late_is_told() {
     assert!(outcome.text().contains("cancel B               not cancelled; B acquired"), "{}", outcome.text());
 }
 
+/// What a step came to may be told during a later line; the line that runs is not over by that.
+#[test]
+fn late_result_does_not_end_the_line_that_runs() {
+    let text = "mutex m\n\nA acquire m\nB acquire m\ncancel B\nA release m\n";
+    let events = vec![
+        result(0, 0, acquired()),
+        result(1, 1, What::Waits { object: 0, future: None, thread: false }),
+        result(3, 0, What::Released { object: 0 }),
+        result(2, 1, What::NotCancelled),
+        Event { at: At::Step(3), task: Some(1), role: Role::Effect, what: acquired() },
+    ];
+    let outcome = judged(text, events, Trial::Refused, Trial::Free);
+    assert_eq!(outcome.verdict, Verdict::Completed, "{}", outcome.text());
+}
+
+/// A future that was begun by one task and granted in another: the lock may take the first for its owner.
+#[test]
+fn refused_release_of_a_moved_future_is_no_lie() {
+    let text = "mutex m\n\nB start x acquire m\nB send x D\nD await x\nD release m\n";
+    let events = vec![
+        result(0, 0, What::Pending { object: 0, future: 0 }),
+        Event { at: At::Step(0), task: Some(0), role: Role::Effect, what: What::Promised },
+        result(1, 0, What::SentFuture { future: 0, to: 1, received: true }),
+        result(2, 1, What::Acquired { object: 0, future: Some(0), wait: true }),
+        result(3, 1, not_released()),
+    ];
+    let outcome = judged(text, events, Trial::Refused, Trial::Refused);
+    assert_eq!(outcome.verdict, Verdict::Refused, "{}", outcome.text());
+}
+
 /// What varies between two runs of a library in another language does not stand in the text.
 #[test]
 fn addresses_are_taken_out_of_the_texts_of_libraries() {

@@ -115,7 +115,8 @@ impl Run {
     fn certify(&self) -> Result<Ending, Failure> {
         let mut ending = Ending::Expected;
         for worker in &self.backends.workers {
-            let certificate = certify(&worker_command(worker)?, self.backends.watchdog);
+            let guard = std::env::current_exe().ok();
+            let certificate = certify(&worker_command(worker)?, guard.as_ref(), self.backends.watchdog);
             output::print(&certificate.render(output::layout()))?;
             if !certificate.holds() {
                 ending = Ending::Unexpected;

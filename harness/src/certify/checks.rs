@@ -1,5 +1,6 @@
 //! The checks, each a short talk with a new worker.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,8 +23,8 @@ const CROWD: &str = "mutex m\n\nA acquire m\nB[1..257] acquire m\nA release m\n"
 const UNKNOWN: &[u8] = br#"{"job": {"job": 7, "name": "certify/unknown", "text": "mutex m\n\nA levitate m\n", "script": {"tasks": ["A"], "objects": [{"name": "m", "primitive": "mutex"}], "futures": [], "scopes": [], "within_micros": null, "lines": [[{"step": 0, "text": "A levitate m", "task": 0, "deed": {"task": {"verb": "levitate", "object": 0}}}]]}, "seat": "SEAT", "runs": 1}}"#;
 
 /// Makes every check.
-pub(super) fn all(command: &WorkerCommand, limit: Option<Duration>) -> Vec<Check> {
-    let bench = Bench { command, patience: Patience::Clock(limit.unwrap_or(SILENCE_LIMIT)) };
+pub(super) fn all(command: &WorkerCommand, guard: Option<&PathBuf>, limit: Option<Duration>) -> Vec<Check> {
+    let bench = Bench { command, guard, patience: Patience::Clock(limit.unwrap_or(SILENCE_LIMIT)) };
     type Test = fn(&Bench<'_>) -> Result<(), String>;
     let tests: &[(&'static str, Test)] = &[
         ("its first line is a hello of this version, with a backend and a seat", says_hello),
@@ -51,6 +52,7 @@ pub(super) fn all(command: &WorkerCommand, limit: Option<Duration>) -> Vec<Check
 
 struct Bench<'a> {
     command: &'a WorkerCommand,
+    guard: Option<&'a PathBuf>,
     patience: Patience,
 }
 
@@ -62,7 +64,7 @@ enum Run {
 
 impl Bench<'_> {
     fn worker(&self) -> Result<WorkerProcess, String> {
-        WorkerProcess::start(self.command, None, self.patience).map_err(|error| error.to_string())
+        WorkerProcess::start(self.command, self.guard, self.patience).map_err(|error| error.to_string())
     }
 
     /// Runs `text` on a new worker.

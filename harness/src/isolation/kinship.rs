@@ -23,11 +23,44 @@ pub fn end_with_parent() {
 #[cfg(not(target_os = "linux"))]
 pub fn end_with_parent() {}
 
-/// Becomes `program`, which ends with the parent of this process. Returns only if that fails.
+/// How often a guard looks whether the parent still lives. It decides how long an orphan lives, and nothing else.
 #[cfg(unix)]
-pub fn guard(program: &Path, arguments: &[String]) -> io::Error {
-    end_with_parent();
-    std::os::unix::process::CommandExt::exec(Command::new(program).args(arguments))
+const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Runs a worker with the standard streams of this process, ends as it ends, and ends it, with all that it has started, if
+/// the process `parent` goes away.
+///
+/// # Errors
+///
+/// If it does not start. Otherwise this does not return.
+#[cfg(unix)]
+pub fn guard(program: &Path, arguments: &[String], parent: u32) -> io::Result<std::convert::Infallible> {
+    use std::os::unix::process::{ExitStatusExt, parent_id};
+
+    use rustix::process::{Signal, getpgrp, getpid, kill_process, kill_process_group};
+    let mut child = Command::new(program).args(arguments).spawn()?;
+    // The streams are the worker's alone: that it closes one must show.
+    let nowhere = std::fs::OpenOptions::new().read(true).write(true).open("/dev/null")?;
+    rustix::stdio::dup2_stdin(&nowhere)?;
+    rustix::stdio::dup2_stdout(&nowhere)?;
+    rustix::stdio::dup2_stderr(&nowhere)?;
+    std::thread::spawn(move || {
+        let status = child.wait();
+        if let Some(signal) = status.as_ref().ok().and_then(ExitStatusExt::signal).and_then(Signal::from_named_raw) {
+            // More than once: the first SIGSEGV that is no fault only takes away Rust's own handler.
+            for _ in 0..1_000 {
+                let _ = kill_process(getpid(), signal);
+                std::thread::sleep(LOOK / 50);
+            }
+        }
+        std::process::exit(status.ok().and_then(|status| status.code()).unwrap_or(3));
+    });
+    while parent_id() == parent {
+        std::thread::sleep(LOOK);
+    }
+    // This process is the first of its group, so this ends it too.
+    let _ = kill_process_group(getpgrp(), Signal::KILL);
+    std::process::exit(3);
 }
 
 type Order = (Command, Sender<io::Result<Child>>);

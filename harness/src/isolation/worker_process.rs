@@ -9,7 +9,7 @@ use super::channel::{Channel, Said};
 use super::{IsolationError, WorkerCommand, kinship};
 use crate::driver::program::{ConductorDeed, Deed, Program, TaskDeed};
 use crate::protocol::{
-    Answer, Ended, Hello, LINE_MAX, Order, TOLD_MAX, Turn, VERSION, check_at, check_end, check_event,
+    Answer, Ended, Hello, LINE_MAX, Order, RUN_BYTES_MAX, TOLD_MAX, Turn, VERSION, check_at, check_end, check_event,
 };
 use crate::transcript::{At, Event, Fault, Record, Role, What};
 use crate::watchdog::{LOOK_MS, Patience, Watchdog};
@@ -21,6 +21,8 @@ pub(crate) struct WorkerProcess {
     command: String,
     channel: Channel,
     watchdog: Watchdog,
+    /// Whether it has begun the job that it was told last, or answered it.
+    pub(crate) has_begun: bool,
     /// What it said of itself.
     pub(crate) hello: Hello,
 }
@@ -72,7 +74,7 @@ impl WorkerProcess {
         match welcomed {
             Ok((channel, hello)) => {
                 let watchdog = Watchdog::new(child.id(), patience);
-                Ok(Self { child, command: command.text(), channel, watchdog, hello })
+                Ok(Self { child, command: command.text(), channel, watchdog, has_begun: false, hello })
             }
             Err(error) => {
                 end(&mut child);
@@ -89,6 +91,7 @@ impl WorkerProcess {
     /// Tells it something. A worker that is gone shows in its answers.
     pub(crate) fn tell(&mut self, order: &Order) {
         self.watchdog.heard();
+        self.has_begun = false;
         let line = serde_json::to_vec(order).expect("an order has only keys that JSON can write");
         self.channel.send(&line);
     }
@@ -153,7 +156,9 @@ impl WorkerProcess {
             match self.channel.next(LOOK_MS) {
                 Said::Line(line) => {
                     self.watchdog.heard();
-                    match heard.hear(&line) {
+                    let hearing = heard.hear(&line);
+                    self.has_begun |= heard.has_started || hearing.is_ok();
+                    match hearing {
                         Ok(None) => {}
                         Ok(Some(Heeded::Record(record))) => return Ok((record, true)),
                         Ok(Some(Heeded::Trouble(message))) => {
@@ -170,9 +175,8 @@ impl WorkerProcess {
                     let how = format!("it wrote more than {LINE_MAX} bytes with no end of a line");
                     return Err(self.breach(program, how));
                 }
-                Said::Nothing if heard.pauses => {}
                 Said::Nothing => {
-                    if let Some(how) = self.watchdog.look() {
+                    if let Some(how) = self.watchdog.look_after(heard.pause) {
                         return Ok((heard.broken_off(|at| Fault::Hung { at, how }), false));
                     }
                 }
@@ -273,10 +277,12 @@ struct Heard<'a> {
     has_started: bool,
     /// How many lines were heard of it.
     told: usize,
+    /// How long they were together.
+    bytes: usize,
     events: Vec<Event>,
     at: Option<At>,
-    /// Whether it is in a scripted pause, which sleeps as a hung thread does and always ends.
-    pauses: bool,
+    /// The scripted pause that it is in, which sleeps as a hung thread does.
+    pause: Option<Duration>,
 }
 
 /// What ends the hearing.
@@ -292,9 +298,10 @@ impl<'a> Heard<'a> {
             turn: Turn { job, run },
             has_started: false,
             told: 0,
+            bytes: 0,
             events: Vec::new(),
             at: None,
-            pauses: false,
+            pause: None,
         }
     }
 
@@ -307,6 +314,10 @@ impl<'a> Heard<'a> {
             return Err(say(&"it comes before `started`"));
         }
         self.told += 1;
+        self.bytes += line.len();
+        if self.bytes > RUN_BYTES_MAX {
+            return Err(format!("it told more than {RUN_BYTES_MAX} bytes of one run"));
+        }
         if self.told > TOLD_MAX {
             return Err(format!("it told more than {TOLD_MAX} things of one run"));
         }
@@ -320,13 +331,15 @@ impl<'a> Heard<'a> {
             Answer::Begun(at) => {
                 check_at(self.program, at).map_err(|breach| say(&breach))?;
                 self.at = Some(at);
-                self.pauses = is_pause(self.program, at);
+                self.pause = pause(self.program, at);
                 Ok(None)
             }
             Answer::Event(event) => {
                 check_event(self.program, &event).map_err(|breach| say(&breach))?;
                 self.at = Some(event.at);
-                self.pauses &= event.role != Role::Result;
+                if event.role == Role::Result {
+                    self.pause = None;
+                }
                 self.events.push(event);
                 Ok(None)
             }
@@ -371,10 +384,15 @@ impl<'a> Heard<'a> {
     }
 }
 
-/// Returns whether a step does nothing but pass the time.
-fn is_pause(program: &Program, at: At) -> bool {
-    let At::Step(step) = at else { return false };
-    matches!(program.steps[step].what, Deed::Task(TaskDeed::Hold { .. }) | Deed::Conductor(ConductorDeed::Hold { .. }))
+/// Returns how long a step does nothing but pass the time.
+fn pause(program: &Program, at: At) -> Option<Duration> {
+    let At::Step(step) = at else { return None };
+    match program.steps[step].what {
+        Deed::Task(TaskDeed::Hold { micros }) | Deed::Conductor(ConductorDeed::Hold { micros }) => {
+            Some(Duration::from_micros(micros.into()))
+        }
+        _ => None,
+    }
 }
 
 /// Returns the beginning of a line, for an error.

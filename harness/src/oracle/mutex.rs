@@ -58,7 +58,7 @@ fn tried(program: &Program, mutex: ObjectIndex, trial: Trial, state: &Replay) ->
             let holder = task(program, guard.task);
             Finding::new(Verdict::Violation, format!("{name} is held by {holder}, yet a try takes it"))
         }),
-        Trial::Refused => is_out_of_use(state, mutex)
+        Trial::Refused => (is_out_of_use(state, mutex) && !state.contested.contains(&mutex))
             .then(|| Finding::new(Verdict::Leaked, format!("{name} is held by nobody, yet refused"))),
         Trial::Panicked => Some(Finding::new(Verdict::Panicked, format!("a try of {name} panics"))),
         Trial::Gone => None,

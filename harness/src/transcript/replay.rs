@@ -15,6 +15,8 @@ pub struct Replay {
     pub kept: Vec<Kept>,
     /// The tasks that have ended.
     pub ended: Vec<TaskIndex>,
+    /// The objects that a task without a guard of theirs could not give back when all let go.
+    pub contested: Vec<ObjectIndex>,
     clock: usize,
 }
 
@@ -42,6 +44,8 @@ pub struct Wait {
     pub object: ObjectIndex,
     /// The future, if it has a name.
     pub future: Option<NameIndex>,
+    /// The task that polled the operation first: a lock that knows its owner takes that one for it.
+    pub begun_by: TaskIndex,
     /// Whether a thread of its own waits, which outlives the task.
     pub thread: bool,
     /// When the operation was first polled, as a count of events.
@@ -63,6 +67,8 @@ pub struct Kept {
     pub object: ObjectIndex,
     /// When it was first polled, if it was.
     pub since: Option<usize>,
+    /// The task that polled it first, if one has: a lock that knows its owner takes that one for it.
+    pub begun_by: Option<TaskIndex>,
     /// The task that polled it last, which is the one that is woken for it; before that, the task that made it.
     pub polled_by: TaskIndex,
     /// Whether that task was woken since: the object may have been offered to it.
@@ -81,7 +87,15 @@ impl Replay {
             What::Waits { object, future, thread } => self.wait(task, *object, *future, *thread),
             What::Pending { object, future } => self.pend(task, *object, *future),
             What::Prepared { object, future } => {
-                let kept = Kept { task, future: *future, object: *object, since: None, polled_by: task, woken: false };
+                let kept = Kept {
+                    task,
+                    future: *future,
+                    object: *object,
+                    since: None,
+                    begun_by: None,
+                    polled_by: task,
+                    woken: false,
+                };
                 self.kept.push(kept);
             }
             // A try by a waker is no operation that its task waits for.
@@ -89,11 +103,10 @@ impl Replay {
                 self.end_operation(task, *object, *future);
             }
             What::Released { object } => self.remove_guard(task, *object),
-            What::NotReleased { object, .. } if event.at == At::Rest => {
-                if let Some(guard) = self.find_guard(task, *object) {
-                    guard.contested = true;
-                }
-            }
+            What::NotReleased { object, .. } if event.at == At::Rest => match self.find_guard(task, *object) {
+                Some(guard) => guard.contested = true,
+                None => self.contested.push(*object),
+            },
             What::Forgotten { object } => {
                 if let Some(guard) = self.find_guard(task, *object) {
                     guard.forgotten = true;
@@ -155,27 +168,38 @@ impl Replay {
         waits.map(|wait| Some(wait.since)).chain(kept.map(|kept| kept.since)).next().flatten()
     }
 
+    /// Returns which task polled an operation first, if one has.
+    fn begun_by(&self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>) -> Option<TaskIndex> {
+        let waits = self.waits.iter().filter(|wait| (wait.task, wait.object, wait.future) == (task, object, future));
+        let kept =
+            self.kept.iter().filter(|kept| (kept.task, kept.object, Some(kept.future)) == (task, object, future));
+        waits.map(|wait| Some(wait.begun_by)).chain(kept.map(|kept| kept.begun_by)).next().flatten()
+    }
+
     fn grant(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, waits: bool) {
         let began = if waits { self.since(task, object, future) } else { None };
         let since = began.unwrap_or(self.clock);
         for wait in self.waits.iter_mut().filter(|wait| wait.object == object && wait.since < since) {
             wait.overtaken += 1;
         }
+        let taken_by = if waits { self.begun_by(task, object, future) } else { None }.unwrap_or(task);
         if waits {
             self.end_operation(task, object, future);
         }
-        self.guards.push(Guard { task, taken_by: task, object, forgotten: false, contested: false });
+        self.guards.push(Guard { task, taken_by, object, forgotten: false, contested: false });
     }
 
     fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
         let since = self.since(task, object, future).unwrap_or(self.clock);
+        let begun_by = self.begun_by(task, object, future).unwrap_or(task);
         self.end_operation(task, object, future);
-        self.waits.push(Wait { task, object, future, thread, since, overtaken: 0, woken: false });
+        self.waits.push(Wait { task, object, future, begun_by, thread, since, overtaken: 0, woken: false });
     }
 
     fn pend(&mut self, task: TaskIndex, object: ObjectIndex, future: NameIndex) {
         let since = self.since(task, object, Some(future)).or(Some(self.clock));
-        let kept = Kept { task, future, object, since, polled_by: task, woken: false };
+        let begun_by = self.begun_by(task, object, Some(future)).or(Some(task));
+        let kept = Kept { task, future, object, since, begun_by, polled_by: task, woken: false };
         // In its place, so that of two futures of one name the first stays the first, as it does in the task.
         match self.kept.iter_mut().find(|kept| (kept.task, kept.object, kept.future) == (task, object, future)) {
             Some(place) => *place = kept,
@@ -188,7 +212,8 @@ impl Replay {
         self.waits.retain(|wait| wait.task != task);
         if let (Some(object), Some(future)) = (object, kept) {
             let (since, woken) = (wait.map(|wait| wait.since), wait.is_some_and(|wait| wait.woken));
-            self.kept.push(Kept { task, future, object, since, polled_by: task, woken });
+            let begun_by = wait.map(|wait| wait.begun_by);
+            self.kept.push(Kept { task, future, object, since, begun_by, polled_by: task, woken });
         }
     }
 

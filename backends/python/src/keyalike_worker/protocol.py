@@ -52,4 +52,5 @@ class Channel:
 
 def line(answer: dict[str, Any]) -> bytes:
     """Return an answer as a line."""
-    return _encode(answer).encode() + b"\n"
+    # A lone surrogate has no place in UTF-8, and a library may print one.
+    return _encode(answer).encode("utf-8", "replace") + b"\n"

@@ -21,9 +21,18 @@ BARE_ADDRESS = re.compile(r"(?<!0x)\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,16}\b")
 """An address without its `0x`, as in the texts of anyio's cancellations. Keyalike takes out what has one."""
 
 
+TEXT_MAX = 64 * 1024
+"""How much of a text is told, in characters."""
+
+
 def message(error: BaseException) -> Message:
     """Return the text of an exception, verbatim, behind the name of its type."""
-    name, text = type(error).__name__, BARE_ADDRESS.sub(r"0x\g<0>", str(error))
+    name = type(error).__name__
+    try:
+        text = str(error)[:TEXT_MAX]
+    except Exception as other:
+        text = f"its text cannot be had: {type(other).__name__}"
+    text = BARE_ADDRESS.sub(r"0x\g<0>", text)
     return {"display": f"{name}: {text}" if text and text != name else name, "debug": None}
 
 

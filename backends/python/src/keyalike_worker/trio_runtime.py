@@ -352,7 +352,11 @@ class TrioRuntime:
         """Raise nothing yet end the job if a task that is woken stands in another queue too: trio schedules it once."""
         for trio_task in self._held or ():
             task = self._tasks.get(trio_task)
-            if task is not None and self._run is not None and len(task.handle.registered) > 1:
+            if task is None or self._run is None:
+                continue
+            # One that an abort has woken stands in a queue still.
+            free = 1 if task.handle.woken_for is not None else 0
+            if len(task.handle.registered) > free:
                 why = "trio schedules a task once before it runs, and it waits twice"
                 self._run.lacking = Lacking(self._step(), why)
 
