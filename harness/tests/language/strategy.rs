@@ -17,8 +17,9 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     let head = (
         comments(),
         btree_set("[A-Z]{1,9}-[0-9]{1,3}", 0..3),
-        vec("[!-~&&[^#\"]]([ -~é&&[^\"]]{0,20}[!-~&&[^#\"]])?", 0..3)
-            .prop_filter("no comment", |sources| sources.iter().all(|source| !source.contains(" #"))),
+        vec("[!-~&&[^#\"]]([ -~é&&[^\"]]{0,20}[!-~&&[^#\"]])?", 0..3).prop_filter("no comment", |sources| {
+            sources.iter().all(|source| [" #", ";#", "\"#"].iter().all(|begins| !source.contains(begins)))
+        }),
         subsequence(vec!["m", "n", "lock-2"], 1..=3),
         any::<bool>(),
         option::of((span(), text())),
