@@ -9,11 +9,13 @@ use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::report::paint::count;
 use harness::runner::Options;
+use releases::id::ReleaseId;
+use releases::resolve::expand;
 
 use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
-use crate::release_runs::{is_generated, programs};
+use crate::release_runs::{is_generated, places, programs};
 use crate::scenario_choice::SuiteChoice;
 use crate::{cells, output};
 
@@ -60,13 +62,21 @@ impl Migrate {
 
 /// Starts the one backend that an id means: a release, or one that is built in.
 fn backend(id: &str, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
+    let several = |count: usize| Failure::Versions {
+        what: format!("`{id}` means {count} backends"),
+        hint: "name one on each side".to_owned(),
+    };
+    // Counted before any is made: a release may take minutes.
+    if let Ok(Some(_)) = ReleaseId::parse(id) {
+        let releases = expand(id, &places()?)?.unwrap_or_default();
+        if releases.len() != 1 {
+            return Err(several(releases.len()));
+        }
+    }
     let mut backends = BackendChoice::one(id).start(workshop)?;
     match (backends.pop(), backends.len()) {
         (Some(backend), 0) => Ok(backend),
-        (_, rest) => Err(Failure::Versions {
-            what: format!("`{id}` means {} backends", rest + 1),
-            hint: "name one on each side".to_owned(),
-        }),
+        (_, rest) => Err(several(rest + 1)),
     }
 }
 
