@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::backend::Backend;
+use harness::diff::Outcomes;
 use harness::driver::program::Program;
 use harness::report::{CellReport, give_letters};
 use harness::runner::{Cell, Options, run_all};
@@ -71,6 +72,12 @@ pub(crate) fn run(
     });
     give_letters(&mut cells);
     Ok(cells)
+}
+
+/// Returns the transcripts of the cells that have an outcome, by scenario, to be compared.
+pub(crate) fn outcomes(cells: &[CellReport]) -> Outcomes {
+    let with_outcome = cells.iter().filter_map(|cell| Some((cell, cell.outcome()?)));
+    with_outcome.map(|(cell, outcome)| (cell.scenario.clone(), outcome.transcript.clone())).collect()
 }
 
 /// Returns a bar on stderr. It is hidden unless stderr is a terminal.

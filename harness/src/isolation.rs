@@ -202,7 +202,7 @@ impl Workshop {
                 }
                 let record;
                 (record, lives) = heard?;
-                let lacks = record.events.iter().any(|event| event.what == crate::transcript::What::Unsupported);
+                let lacks = record.is_unsupported();
                 receive(Transcript { program: Arc::clone(program), record });
                 done += 1;
                 if lacks {

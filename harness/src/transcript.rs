@@ -316,6 +316,13 @@ impl Transcript {
 
     /// Returns whether the backend lacks an operation of the script.
     pub fn is_unsupported(&self) -> bool {
-        self.script().any(|event| event.what == What::Unsupported)
+        self.record.is_unsupported()
+    }
+}
+
+impl Record {
+    /// Returns whether the backend lacked an operation of the script.
+    pub fn is_unsupported(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.at, At::Step(_)) && event.what == What::Unsupported)
     }
 }

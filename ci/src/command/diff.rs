@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use harness::diff::{Outcomes, diff, render};
+use harness::diff::{diff, render};
 use harness::report::{CellReport, json};
 
 use crate::backend_choice::{BackendChoice, matcher};
@@ -42,7 +42,7 @@ impl Diff {
             let name = |given: &str, backend: &str| {
                 if given == backend { backend.to_owned() } else { format!("{given}: {backend}") }
             };
-            let found = diff(&outcomes(&left[&one]), &outcomes(&right[&other]));
+            let found = diff(&cells::outcomes(&left[&one]), &cells::outcomes(&right[&other]));
             texts.push(render(&found, &name(&self.left, &one), &name(&self.right, &other), layout));
             if !found.scenarios.is_empty() {
                 ending = Ending::Unexpected;
@@ -115,9 +115,4 @@ impl Diff {
 
 fn keys(side: &Side) -> Vec<String> {
     side.keys().cloned().collect()
-}
-
-fn outcomes(cells: &[CellReport]) -> Outcomes {
-    let with_outcome = cells.iter().filter_map(|cell| Some((cell, cell.outcome()?)));
-    with_outcome.map(|(cell, outcome)| (cell.scenario.clone(), outcome.transcript.clone())).collect()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harness::backend::Backend;
 use harness::comparison::Difference;
-use harness::diff::{Diff, Outcomes, ScenarioDiff, diff};
+use harness::diff::{Diff, ScenarioDiff, diff};
 use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::report::paint::count;
@@ -47,7 +47,7 @@ impl Migrate {
         for side in &sides {
             cells.push(cells::run(&programs, std::slice::from_ref(side), &options, None)?);
         }
-        let found = diff(&outcomes(&cells[0]), &outcomes(&cells[1]));
+        let found = diff(&cells::outcomes(&cells[0]), &cells::outcomes(&cells[1]));
         output::print(&markdown(&found, &sides))?;
         let failed: Vec<CellReport> = cells.into_iter().flatten().filter(|cell| cell.outcome().is_none()).collect();
         for cell in &failed {
@@ -78,11 +78,6 @@ fn backend(id: &str, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
         (Some(backend), 0) => Ok(backend),
         (_, rest) => Err(several(rest + 1)),
     }
-}
-
-fn outcomes(cells: &[CellReport]) -> Outcomes {
-    let with_outcome = cells.iter().filter_map(|cell| Some((cell, cell.outcome()?)));
-    with_outcome.map(|(cell, outcome)| (cell.scenario.clone(), outcome.transcript.clone())).collect()
 }
 
 fn markdown(found: &Diff, sides: &[Arc<dyn Backend>; 2]) -> String {

@@ -99,7 +99,7 @@ fn run(worker: &mut WorkerProcess, program: &Program, job: u64, seat: Seat, runs
         if let Some(fault) = &record.fault {
             return Err(format!("the run came to {fault:?}"));
         }
-        if record.events.iter().any(|event| event.what == What::Unsupported) {
+        if record.is_unsupported() {
             results.push(Run::Lacking);
             break;
         }

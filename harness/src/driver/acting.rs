@@ -5,11 +5,11 @@
 
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use super::program::{ObjectIndex, ReactionDeed};
-use super::run::Run;
+use super::run::{Run, lock};
 use super::task::{Belonging, Pending, boom, what};
 use crate::object::{Message, Operation, Reply, touched};
 use crate::primitive::Request;
@@ -39,10 +39,6 @@ struct Shared {
     pending: Option<Pending>,
     /// What the waker has acquired for the task.
     gains: Vec<Belonging>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poison| poison.into_inner())
 }
 
 impl Acting {
