@@ -134,8 +134,8 @@ fn nothing_like(pattern: &str, matches: &GlobMatcher, entries: &[Entry]) -> Fail
     if let Some(known) = known.iter().find(|known| matches.is_match(&known.id)) {
         return Failure::NotBuilt { id: known.id.clone(), features: known.features.join(",") };
     }
-    let releases = releases::resolve::known().iter().map(|form| form.id.split('@').next().unwrap_or(form.id));
-    let ids = known.iter().map(|known| known.id.as_str()).chain(releases);
+    let releases: Vec<String> = releases::resolve::pairs().collect();
+    let ids = known.iter().map(|known| known.id.as_str()).chain(releases.iter().map(String::as_str));
     let hint = match nearest(pattern, ids) {
         Some(near) => format!("did you mean `{near}`? `keyalike list --backends` names them all"),
         None if entries.is_empty() => "`keyalike list --features` names what can be built".to_owned(),

@@ -74,7 +74,7 @@ pub struct Scope {
     pub backends: Vec<String>,
     /// Every backend that there is, built or not.
     pub known_backends: Vec<String>,
-    /// Every backend of which there are releases, by its id; what stands behind an `@` means any.
+    /// Every backend of which there are releases, without a version.
     pub known_releases: Vec<String>,
     /// How many scenarios ran.
     pub scenarios: usize,

@@ -56,10 +56,9 @@ pub(crate) fn prepare(
     }
     let is_native = package.own_runtimes.contains(&parts.runtime.as_str()) && parts.locks.is_none();
     if is_native && !built.features.contains("runtime") {
-        let hint = format!(
-            "the adapter for it does not compile with this release; its locks run as `{}+{}@{version}`",
-            package.runtimes[0], package.words[0]
-        );
+        let elsewhere = package.pairs().find(|pair| pair.contains('+')).unwrap_or_default();
+        let hint =
+            format!("the adapter for it does not compile with this release; its locks run as `{elsewhere}@{version}`");
         return Err(lacks("runtime that can be driven", &hint));
     }
     let arguments = [id, parts.runtime.as_str(), if is_owned { "owned" } else { "borrowed" }].map(str::to_owned);

@@ -19,7 +19,7 @@ pub struct ReleaseId {
 }
 
 /// The runtimes that come with Python itself, and so do their locks.
-const OF_PYTHON: [&str; 2] = ["asyncio", "asyncio-eager"];
+pub(crate) const OF_PYTHON: [&str; 2] = ["asyncio", "asyncio-eager"];
 
 impl ReleaseId {
     /// Takes an id apart. None if it is not the id of a release: then it may be one of a backend that is built in.
@@ -59,17 +59,21 @@ impl ReleaseId {
                 let name = locks.unwrap_or(runtime);
                 return match Package::of_word(name) {
                     Some(package) => {
-                        let hint = format!("`{}+{name}@VERSION`", package.runtimes[0]);
+                        let hint = written(package).next().unwrap_or_default();
                         Err(no_pair(id, &format!("the runtime {runtime} is not built of old releases"), &hint))
                     }
                     None => Package::named(name).map(|_| None),
                 };
             }
         };
-        if locks.is_some() && !package.runtimes.contains(&runtime) {
-            let others: Vec<String> =
-                package.runtimes.iter().map(|runtime| format!("`{runtime}+{}@VERSION`", package.words[0])).collect();
-            return Err(no_pair(id, &format!("{} does not run on {runtime} here", package.name), &others.join(" or ")));
+        let has_them =
+            |word: &str| match package.locks.iter().find(|locks| locks.word == word).or(package.plain_locks()) {
+                Some(locks) => locks.runtimes.contains(&runtime),
+                None => false,
+            };
+        if let Some(word) = locks.filter(|word| !has_them(word)) {
+            let why = format!("{word} of {} does not run on {runtime} here", package.name);
+            return Err(no_pair(id, &why, &written(package).collect::<Vec<_>>().join(" or ")));
         }
         Ok(Some(Self {
             runtime: runtime.to_owned(),
@@ -89,14 +93,7 @@ impl ReleaseId {
     ///
     /// [`ReleaseError::NoSuchPair`], for one that the package has not.
     pub fn pair(pair: &str, package: &'static Package) -> Result<Self, ReleaseError> {
-        let hint = || {
-            let own = package.own_runtimes.iter().map(|runtime| format!("`{runtime}`"));
-            let others = package
-                .runtimes
-                .iter()
-                .flat_map(|runtime| package.words.iter().map(move |word| format!("`{runtime}+{word}`")));
-            own.chain(others).collect::<Vec<_>>().join(" or ")
-        };
+        let hint = || package.pairs().map(|pair| format!("`{pair}`")).collect::<Vec<_>>().join(" or ");
         let parsed = if pair.contains('@') { None } else { Self::parse(&format!("{pair}@{NEWEST}"))? };
         parsed.filter(|parsed| parsed.package == Some(package)).ok_or_else(|| {
             no_pair(pair, &format!("this is no pair of a runtime and the locks of {}", package.name), &hint())
@@ -110,6 +107,14 @@ impl ReleaseId {
             None => format!("{}@{version}", self.runtime),
         }
     }
+}
+
+/// Returns how the pairs of a package are written that end in its locks.
+fn written(package: &Package) -> impl Iterator<Item = String> {
+    package
+        .pairs()
+        .filter(|pair| pair.contains('+') || package.locks.is_empty())
+        .map(|pair| format!("`{pair}@VERSION`"))
 }
 
 fn no_pair(id: &str, why: &str, hint: &str) -> ReleaseError {
@@ -152,6 +157,12 @@ mod tests {
     #[case::runtime_of_a_release("async-std@1.6.2", "write `smol+async-std@VERSION`")]
     #[case::runtime_elsewhere("tokio+anyio@4.5.0", "write `asyncio+anyio@VERSION` or `trio+anyio@VERSION`")]
     #[case::asyncio_has_no_releases("asyncio@3.11", "comes with Python")]
+    #[case::cancel_that_a_runtime_has_not(
+        "trio+anyio-task-cancel",
+        "anyio-task-cancel of anyio does not run on trio here"
+    )]
+    #[case::runtime_as_locks("trio+trio", "write `trio+strict-fifo@VERSION`")]
+    #[case::runtime_without_locks("uvloop+uvloop", "write `uvloop@VERSION`")]
     fn wrong_id_is_told_with_what_can_be_written(#[case] id: &str, #[case] said: &str) {
         let error = ReleaseId::parse(id).expect_err("it is wrong").to_string();
         assert!(error.contains(said), "{error}");

@@ -12,14 +12,21 @@ pub struct Package {
     pub name: &'static str,
     /// Where it is published.
     pub ecosystem: Ecosystem,
-    /// The words by which ids call its locks, the plain one first.
-    pub words: &'static [&'static str],
-    /// The runtimes on which its locks run.
-    pub runtimes: &'static [&'static str],
+    /// Its locks, the plain ones first.
+    pub locks: &'static [Locks],
     /// The runtimes that it brings itself: `tokio@1.40.0` is that release's runtime with its own locks.
     pub own_runtimes: &'static [&'static str],
     /// What a worker of one of its releases is built of.
     pub(crate) subject: Option<Subject>,
+}
+
+/// Locks of a package, as ids call them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Locks {
+    /// The word.
+    pub word: &'static str,
+    /// The runtimes on which they run.
+    pub runtimes: &'static [&'static str],
 }
 
 /// What a Cargo worker of a package is built of.
@@ -35,13 +42,21 @@ pub(crate) struct Subject {
     pub(crate) default_features: bool,
 }
 
-const fn cargo(name: &'static str, words: &'static [&'static str], subject: Subject) -> Package {
-    Package { name, ecosystem: Ecosystem::Cargo, words, runtimes: &["smol"], own_runtimes: &[], subject: Some(subject) }
+const fn cargo(name: &'static str, locks: &'static [Locks], subject: Subject) -> Package {
+    Package { name, ecosystem: Ecosystem::Cargo, locks, own_runtimes: &[], subject: Some(subject) }
 }
 
-const fn python(name: &'static str, words: &'static [&'static str], runtimes: &'static [&'static str]) -> Package {
-    Package { name, ecosystem: Ecosystem::Python, words, runtimes, own_runtimes: &[], subject: None }
+const fn python(name: &'static str, locks: &'static [Locks]) -> Package {
+    Package { name, ecosystem: Ecosystem::Python, locks, own_runtimes: &[], subject: None }
 }
+
+/// Locks of a Cargo package: they run on the executor of the worker.
+const fn on_smol(word: &'static str) -> Locks {
+    Locks { word, runtimes: &["smol"] }
+}
+
+/// The event loops of asyncio.
+const LOOPS: &[&str] = &["asyncio", "asyncio-eager", "uvloop"];
 
 const ASYNC_LOCK: Subject = Subject { adapter: "async_lock", under: None, features: &["std"], default_features: true };
 
@@ -51,7 +66,7 @@ pub static PACKAGES: &[Package] = &[
         own_runtimes: &["tokio", "tokio-current-thread"],
         ..cargo(
             "tokio",
-            &["tokio", "tokio-owned"],
+            &[on_smol("tokio"), on_smol("tokio-owned")],
             Subject {
                 adapter: "tokio",
                 under: None,
@@ -60,26 +75,34 @@ pub static PACKAGES: &[Package] = &[
             },
         )
     },
-    cargo("async-lock", &["async-lock", "async-lock-arc"], ASYNC_LOCK),
-    cargo("event-listener", &["event-listener"], Subject { under: Some("async-lock"), ..ASYNC_LOCK }),
+    cargo("async-lock", &[on_smol("async-lock"), on_smol("async-lock-arc")], ASYNC_LOCK),
+    cargo("event-listener", &[on_smol("event-listener")], Subject { under: Some("async-lock"), ..ASYNC_LOCK }),
     cargo(
         "async-std",
-        &["async-std", "async-std-arc"],
+        &[on_smol("async-std"), on_smol("async-std-arc")],
         Subject { adapter: "async_std", under: None, features: &["std"], default_features: true },
     ),
     cargo(
         "smol",
-        &["smol", "smol-arc"],
+        &[on_smol("smol"), on_smol("smol-arc")],
         Subject { adapter: "smol", under: None, features: &[], default_features: true },
     ),
     cargo(
         "futures-util",
-        &["futures", "futures-owned"],
+        &[on_smol("futures"), on_smol("futures-owned")],
         Subject { adapter: "futures_util", under: None, features: &["std"], default_features: false },
     ),
-    python("anyio", &["anyio", "anyio-fast", "anyio-task-cancel"], &["asyncio", "trio", "asyncio-eager", "uvloop"]),
-    Package { own_runtimes: &["trio"], ..python("trio", &["trio", "strict-fifo"], &["trio"]) },
-    Package { own_runtimes: &["uvloop"], ..python("uvloop", &["uvloop"], &["uvloop"]) },
+    python(
+        "anyio",
+        &[
+            Locks { word: "anyio", runtimes: &["asyncio", "trio", "asyncio-eager", "uvloop"] },
+            Locks { word: "anyio-fast", runtimes: &["asyncio", "trio", "asyncio-eager", "uvloop"] },
+            // trio has no cancel of a task, only scopes.
+            Locks { word: "anyio-task-cancel", runtimes: LOOPS },
+        ],
+    ),
+    Package { own_runtimes: &["trio"], ..python("trio", &[Locks { word: "strict-fifo", runtimes: &["trio"] }]) },
+    Package { own_runtimes: &["uvloop"], ..python("uvloop", &[]) },
 ];
 
 impl Package {
@@ -102,6 +125,21 @@ impl Package {
 
     /// Returns the package whose locks an id calls by `word`.
     pub fn of_word(word: &str) -> Option<&'static Self> {
-        PACKAGES.iter().find(|package| package.words.contains(&word) || package.name == word)
+        PACKAGES.iter().find(|package| package.name == word || package.locks.iter().any(|locks| locks.word == word))
+    }
+
+    /// Returns every pair of a runtime and its locks, without a version: `tokio`, `smol+tokio`, `trio+anyio-fast`.
+    pub fn pairs(&self) -> impl Iterator<Item = String> {
+        let own = self.own_runtimes.iter().map(|runtime| (*runtime).to_owned());
+        let others = self.locks.iter().flat_map(|locks| {
+            let runtimes = locks.runtimes.iter();
+            runtimes.map(|runtime| format!("{runtime}+{}", locks.word))
+        });
+        own.chain(others)
+    }
+
+    /// Returns its plain locks. None for a package that is a runtime with the locks of another.
+    pub fn plain_locks(&self) -> Option<&Locks> {
+        self.locks.first()
     }
 }

@@ -3,8 +3,8 @@
 use harness::isolation::WorkerCommand;
 
 use crate::error::ReleaseError;
-use crate::id::ReleaseId;
-use crate::package::Package;
+use crate::id::{OF_PYTHON, ReleaseId};
+use crate::package::{PACKAGES, Package};
 use crate::places::Places;
 use crate::registry;
 use crate::requirement::{NEWEST, Requirement};
@@ -23,6 +23,12 @@ pub struct Form {
 /// Returns every form that ids of releases have. `VERSION` is a release, a range such as `>=1.50`, or `newest`.
 pub fn known() -> &'static [Form] {
     KNOWN
+}
+
+/// Returns every id that a release has, without its version.
+pub fn pairs() -> impl Iterator<Item = String> {
+    let packages = PACKAGES.iter().flat_map(Package::pairs);
+    OF_PYTHON.iter().map(|id| (*id).to_owned()).chain(packages)
 }
 
 const fn form(id: &'static str, runs: &'static str) -> Form {
@@ -164,8 +170,9 @@ pub fn default_pairs(
         }
     }
     // The others are asyncio in other clothes: they are run where they are named.
-    let usual = package.runtimes.iter().filter(|runtime| ["smol", "asyncio", "trio"].contains(runtime));
-    Ok(usual.map(|runtime| pair(runtime, Some(package.words[0]))).collect())
+    let Some(locks) = package.plain_locks() else { return Ok(Vec::new()) };
+    let usual = locks.runtimes.iter().filter(|runtime| ["smol", "asyncio", "trio"].contains(runtime));
+    Ok(usual.map(|runtime| pair(runtime, Some(locks.word))).collect())
 }
 
 impl Release {
@@ -198,4 +205,24 @@ impl Release {
 pub fn resolve(id: &str, places: &Places) -> Result<Option<WorkerCommand>, ReleaseError> {
     let Some(releases) = expand(id, places)? else { return Ok(None) };
     releases.last().map(|release| release.prepare(places)).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_form_is_a_pair_and_every_pair_an_id() {
+        let pairs: BTreeSet<String> = pairs().collect();
+        for form in KNOWN {
+            let pair = form.id.split('@').next().unwrap_or_default();
+            assert!(pairs.contains(pair), "{pair} is no pair");
+        }
+        for pair in &pairs {
+            let id = if OF_PYTHON.contains(&pair.as_str()) { pair.clone() } else { format!("{pair}@{NEWEST}") };
+            assert!(matches!(ReleaseId::parse(&id), Ok(Some(_))), "{id} is no id");
+        }
+    }
 }

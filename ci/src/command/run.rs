@@ -149,7 +149,7 @@ impl Run {
         let scope = Scope {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
             known_backends: backends::known().into_iter().map(|known| known.id).collect(),
-            known_releases: releases::resolve::known().iter().map(|form| form.id.to_owned()).collect(),
+            known_releases: releases::resolve::pairs().collect(),
             scenarios: programs.len(),
             whole_suite: self.scenarios.is_empty() && self.rules.is_empty(),
         };

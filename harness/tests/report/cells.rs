@@ -101,7 +101,7 @@ pub(crate) fn reviewed(
     let scenarios = cells.chunk_by(|one, next| one.scenario == next.scenario).count();
     let ids: Vec<String> = backends.iter().map(|id| (*id).to_owned()).collect();
     let known_backends = ids.iter().cloned().chain(["elsewhere".to_owned()]).collect();
-    let known_releases = vec!["red@VERSION".to_owned()];
+    let known_releases = vec!["red".to_owned()];
     let scope = Scope { backends: ids, known_backends, known_releases, scenarios, whole_suite };
     let (summary, findings) = review(&cells, &ledger(ledger_text), snapshots, &scope);
     Report {
