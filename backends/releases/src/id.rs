@@ -66,11 +66,12 @@ impl ReleaseId {
                 };
             }
         };
-        let has_them =
-            |word: &str| match package.locks.iter().find(|locks| locks.word == word).or(package.plain_locks()) {
-                Some(locks) => locks.runtimes.contains(&runtime),
-                None => false,
-            };
+        // The name of a package means its plain locks, unless it is the name of a runtime.
+        let plain = package.plain_locks().filter(|_| package.own_runtimes.is_empty());
+        let has_them = |word: &str| {
+            let locks = package.locks.iter().find(|locks| locks.word == word).or(plain);
+            locks.is_some_and(|locks| locks.runtimes.contains(&runtime))
+        };
         if let Some(word) = locks.filter(|word| !has_them(word)) {
             let why = format!("{word} of {} does not run on {runtime} here", package.name);
             return Err(no_pair(id, &why, &written(package).collect::<Vec<_>>().join(" or ")));
