@@ -65,7 +65,7 @@ pub struct Variant {
 ///
 /// [`CellError`], if a run has no outcome or two runs differ.
 pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
-    let mut variants: Vec<(Transcript, usize, &'static str)> = Vec::new();
+    let mut variants: Vec<(Record, Variant)> = Vec::new();
     let worker = match backend.worker() {
         Some(worker) => Some(worker.clone()),
         None if options.isolate || program.scenario.needs_isolation() => {
@@ -78,36 +78,30 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
             Seat::Spawned => "spawned",
             Seat::BlockOn => "block_on",
         };
-        let mut receive = |transcript: Transcript| match variants
-            .iter_mut()
-            .find(|(known, ..)| is_same(&known.record, &transcript.record))
-        {
-            Some((_, count, _)) => *count += 1,
-            None => variants.push((transcript, 1, seat_name)),
+        let mut receive = |transcript: Transcript| {
+            // Records are compared before they are put into words, because that is cheap; those that differ only in the
+            // numbers of a runtime's tasks are equal in words.
+            if let Some((_, known)) = variants.iter_mut().find(|(record, _)| *record == transcript.record) {
+                known.count += 1;
+                return;
+            }
+            let record = transcript.record.clone();
+            let outcome = Outcome::of(transcript);
+            match variants.iter_mut().find(|(_, known)| known.outcome.lines == outcome.lines) {
+                Some((_, known)) => known.count += 1,
+                None => variants.push((record, Variant { outcome, count: 1, seat: seat_name })),
+            }
         };
         match &worker {
             Some(worker) => options.workers.drive(worker, program, seat, options.runs, &mut receive)?,
             None => backend.drive(program, seat, options.runs, None, &mut receive)?,
         }
     }
-    let judged = variants.into_iter().map(|(transcript, count, seat)| (Outcome::of(transcript), count, seat));
-    let mut outcomes: Vec<Variant> = Vec::new();
-    for (outcome, count, seat) in judged {
-        match outcomes.iter_mut().find(|known| known.outcome.lines == outcome.lines) {
-            Some(known) => known.count += count,
-            None => outcomes.push(Variant { outcome, count, seat }),
-        }
+    let mut variants: Vec<Variant> = variants.into_iter().map(|(_, variant)| variant).collect();
+    match variants.len() {
+        1 => Ok(variants.remove(0).outcome),
+        _ => Err(CellError::Varies(variants)),
     }
-    match outcomes.len() {
-        1 => Ok(outcomes.remove(0).outcome),
-        _ => Err(CellError::Varies(outcomes)),
-    }
-}
-
-/// Compares two runs. Records are compared before they are put into words, because that is cheap; those that differ only
-/// in the numbers of a runtime's tasks become equal in words.
-fn is_same(one: &Record, other: &Record) -> bool {
-    one == other
 }
 
 /// Runs every scenario on every backend: one thread per runtime, and the scenarios that need a worker beside them.
