@@ -140,7 +140,8 @@ pub fn run_all(
                 }
             });
         }
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(isolated.len());
+        // Two for each core: one that watches a hung worker until it is sure has nothing to do.
+        let workers = (2 * std::thread::available_parallelism().map_or(1, usize::from)).min(isolated.len());
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(&(row, column)) = isolated.get(next.fetch_add(1, Ordering::Relaxed)) {
