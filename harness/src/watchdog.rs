@@ -115,15 +115,16 @@ impl Watchdog {
 #[cfg(target_os = "linux")]
 fn activity(pid: u32) -> Option<Activity> {
     let process = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?;
-    let mut activity = Activity { all_asleep: true, switches: Vec::new(), processor_ms: 0 };
+    let stat = process.stat().ok()?;
+    let processor_ms = (stat.utime + stat.stime) * 1000 / procfs::ticks_per_second();
+    let mut activity = Activity { all_asleep: true, switches: Vec::new(), processor_ms };
+    // One file a thread: the kernel clears away what was looked up below a process when it ends, and that costs more than
+    // reading it.
     for task in process.tasks().ok()?.flatten() {
-        let (Ok(stat), Ok(status)) = (task.stat(), task.status()) else {
-            continue;
-        };
-        activity.all_asleep &= stat.state == 'S';
+        let Ok(status) = task.status() else { continue };
+        activity.all_asleep &= status.state.starts_with('S');
         let switches = status.voluntary_ctxt_switches.unwrap_or(0) + status.nonvoluntary_ctxt_switches.unwrap_or(0);
         activity.switches.push((task.tid, switches));
-        activity.processor_ms += (stat.utime + stat.stime) * 1000 / procfs::ticks_per_second();
     }
     Some(activity)
 }
