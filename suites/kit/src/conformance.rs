@@ -11,10 +11,10 @@ use harness::ledger::{Entry, Kind};
 use harness::outcome::Outcome;
 use harness::scenario::name::ScenarioName;
 use harness::verdict::{Grade, Verdict};
-use libtest_mimic::{Failed, Trial};
 use suites::pairs;
 
 use crate::cells::Cells;
+use crate::kit::Test;
 use crate::reviewed::{Compare, assert_reviewed, check_folder};
 use crate::selection::Selection;
 
@@ -44,11 +44,11 @@ impl Conformance {
         Self { selection, tables, backends, lock, snapshots, compare, cells: Cells::default() }
     }
 
-    pub(crate) fn trials(self: Arc<Self>) -> Vec<Trial> {
-        let mut trials = Vec::new();
+    pub(crate) fn tests(self: Arc<Self>) -> Vec<Test> {
+        let mut tests = Vec::new();
         let mut add = |name: String, check: Check| {
             let all = Arc::clone(&self);
-            trials.push(Trial::test(name, move || check(&all).map_err(Failed::from)));
+            tests.push(Test::new(name, move || check(&all)));
         };
         for backend in &self.backends {
             let id = backend.id();
@@ -68,7 +68,7 @@ impl Conformance {
         add("snapshots::every_folder_has_its_runtime".to_owned(), Box::new(Self::check_folders));
         add("ledger::every_entry_explains_something".to_owned(), Box::new(Self::check_ledger));
         add("ledger::runtimes_differ_only_where_it_says_so".to_owned(), Box::new(Self::check_divergences));
-        trials
+        tests
     }
 
     fn check_scenario(&self, backend: &dyn Backend, program: &Arc<Program>) -> Result<(), String> {

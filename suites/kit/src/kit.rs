@@ -8,7 +8,7 @@ use harness::backend::{Backend, Subject};
 use harness::ledger::LedgerError;
 use harness::scenario::name::{RuleId, ScenarioName};
 use harness::suite::SuiteError;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Failed, Trial};
 
 use crate::conformance::Conformance;
 use crate::lock::Lock;
@@ -43,6 +43,33 @@ pub struct Kit {
     suites: Vec<String>,
     folder: PathBuf,
     ledger: Option<PathBuf>,
+}
+
+/// One test: a scenario on a runtime, or something that holds all of them together.
+pub struct Test {
+    name: String,
+    check: Box<dyn FnOnce() -> Result<(), String> + Send>,
+}
+
+impl Test {
+    pub(crate) fn new(name: String, check: impl FnOnce() -> Result<(), String> + Send + 'static) -> Self {
+        Self { name, check: Box::new(check) }
+    }
+
+    /// Returns its name, such as `smol+my-lock::reentry/same-task`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs it.
+    ///
+    /// # Errors
+    ///
+    /// What is not as it must be, and how to put it right.
+    pub fn run(self) -> Result<(), String> {
+        (self.check)()
+    }
 }
 
 /// What keeps the tests from being set up: each says where, what, and how to put it right.
@@ -187,8 +214,12 @@ impl Kit {
         {
             return self.serve(id);
         }
-        match self.trials() {
-            Ok(trials) => libtest_mimic::run(&Arguments::from_args(), trials).exit_code(),
+        match self.tests() {
+            Ok(tests) => {
+                let trial = |test: Test| Trial::test(test.name, move || (test.check)().map_err(Failed::from));
+                let trials = tests.into_iter().map(trial).collect();
+                libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+            }
             Err(error) => {
                 eprintln!("error: {error}");
                 ExitCode::from(2)
@@ -215,7 +246,7 @@ impl Kit {
     /// # Errors
     ///
     /// [`SetupError`], for the first thing that keeps them from being set up.
-    pub fn trials(self) -> Result<Vec<Trial>, SetupError> {
+    pub fn tests(self) -> Result<Vec<Test>, SetupError> {
         self.check_names()?;
         let places = Places { folder: &self.folder, ledger: self.ledger.as_deref() };
         let selection = Selection::read(&self.suites, &places)?;
@@ -223,15 +254,16 @@ impl Kit {
         let ids: Vec<String> = backends.iter().map(|backend| backend.id().to_owned()).collect();
         let conformance =
             Conformance::new(selection, backends, self.name, self.folder.join("snapshots"), self.compare);
-        let mut trials = Arc::new(conformance).trials();
+        let mut tests = Arc::new(conformance).tests();
         for (entry, id) in self.runtimes.into_iter().zip(ids) {
             let certify = entry.certification(&self.lock);
-            trials.push(Trial::test(format!("{id}::certify"), move || {
+            let check = move || {
                 let certificate = certify();
-                if certificate.holds() { Ok(()) } else { Err(certificate.to_string().into()) }
-            }));
+                if certificate.holds() { Ok(()) } else { Err(certificate.to_string()) }
+            };
+            tests.push(Test::new(format!("{id}::certify"), check));
         }
-        Ok(trials)
+        Ok(tests)
     }
 
     fn check_names(&self) -> Result<(), SetupError> {

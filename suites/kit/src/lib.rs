@@ -64,7 +64,7 @@
 //! block a thread or kill a process runs in a child process of the same test. An adapter is code too:
 //! [`certify`](fn@certify) looks for its own faults, and is one of the tests.
 
-mod cells;
+pub mod cells;
 mod conformance;
 mod kit;
 mod lock;
@@ -76,7 +76,7 @@ pub use harness::certify::adapter::{Certificate, Conviction, Fault};
 pub use harness::object::Message;
 pub use harness::primitive::mutex::{AsyncMutex, MutexCapabilities, OwnedMutex, Query};
 pub use harness::runtime::{Ending, Runtime, join_unwinding, panic_message};
-pub use kit::{Kit, Package, SetupError};
+pub use kit::{Kit, Package, SetupError, Test};
 pub use lock::{Lock, certify, certify_owned};
 pub use runtimes::RuntimeEntry;
 

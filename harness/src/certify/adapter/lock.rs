@@ -244,8 +244,8 @@ fn untouched(bell: &Bell) -> Result<(), Conviction> {
 fn hand_over(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
     let object = make_mutex(make)?;
     let guard = take(&object, doing)?;
-    let Some(mut first) = wait(&object, doing)? else { return Ok(()) };
-    let Some(mut second) = wait(&object, doing)? else { return Ok(()) };
+    let Some(first) = wait(&object, doing)? else { return Ok(()) };
+    let Some(second) = wait(&object, doing)? else { return Ok(()) };
     drop(guard);
     let (mut woken, other) = match (first.bell.take().any(), second.bell.take().any()) {
         (true, false) => (first, second),
