@@ -3,7 +3,10 @@
 //!
 //! It judges the worker and not the lock: that a waiter waits and a release releases is taken only from locks that say so
 //! themselves.
+//!
+//! [`adapter`] does the same for an adapter in Rust, of a lock or of a runtime.
 
+pub mod adapter;
 mod checks;
 
 use std::path::PathBuf;

@@ -103,7 +103,16 @@ impl Ledger {
     pub fn read(path: &Path) -> Result<Self, LedgerError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| LedgerError::Read { path: path.to_owned(), source })?;
-        let file: File = toml::from_str(&text)
+        Self::parse(path, &text)
+    }
+
+    /// Reads the ledger from its text. `path` stands in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`], with the place of what is wrong.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, LedgerError> {
+        let file: File = toml::from_str(text)
             .map_err(|source| LedgerError::Syntax { path: path.to_owned(), source: Box::new(source) })?;
         let rows = file.divergence.into_iter().map(|row| (Kind::Divergence, row));
         let rows = rows.chain(file.wording.into_iter().map(|row| (Kind::Wording, row)));

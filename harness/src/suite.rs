@@ -144,6 +144,27 @@ impl Suite {
         }
         Ok(suite)
     }
+
+    /// Reads a suite that was built into a program: each file by its path below the suite, and what it holds.
+    ///
+    /// # Errors
+    ///
+    /// [`SuiteError`], for the first file that has errors, with its place.
+    pub fn of_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Result<Self, SuiteError> {
+        let mut suite = Self::default();
+        for (path, bytes) in files {
+            let file = Path::new(path);
+            match path {
+                "rules.toml" => suite.rules = parse_rules(file, &String::from_utf8_lossy(bytes))?,
+                "ledger.toml" => suite.ledger = Ledger::parse(file, &String::from_utf8_lossy(bytes))?,
+                _ => {
+                    let scenario = parse_file(file, &file.with_extension(""), bytes)?;
+                    suite.programs.insert(scenario.name.clone(), Arc::new(Program::new(Arc::new(scenario))?));
+                }
+            }
+        }
+        Ok(suite)
+    }
 }
 
 /// Returns the files of scenarios below `root`, in order.
@@ -197,7 +218,11 @@ fn parse_file(file: &Path, place: &Path, bytes: &[u8]) -> Result<Scenario, Suite
 /// [`SuiteError`], if the file cannot be read, has an error, or has a rule twice.
 pub fn read_rules(path: &Path) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
     let text = std::fs::read_to_string(path).map_err(|source| SuiteError::Read { path: path.to_owned(), source })?;
-    let file: RulesFile = toml::from_str(&text)
+    parse_rules(path, &text)
+}
+
+fn parse_rules(path: &Path, text: &str) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
+    let file: RulesFile = toml::from_str(text)
         .map_err(|source| SuiteError::Rules { path: path.to_owned(), source: Box::new(source) })?;
     let mut rules = BTreeMap::new();
     for rule in file.rule {

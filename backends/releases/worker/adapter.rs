@@ -5,12 +5,15 @@ use std::sync::Arc;
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, Query};
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities};
 
 use crate::lacking::{HAS_TRY, Lacking};
 use crate::subject;
 
-const MUTEX: MutexCapabilities = MutexCapabilities { blocking: cfg!(feature = "blocking"), is_locked: Query::Emulated };
+const MUTEX: MutexCapabilities = match cfg!(feature = "blocking") {
+    true => MutexCapabilities::plain().with_blocking(),
+    false => MutexCapabilities::plain(),
+};
 
 /// The locks of the release, by the guards that borrow.
 pub(crate) struct Borrowed;
@@ -79,7 +82,7 @@ mod owned {
 
     use super::*;
 
-    const MUTEX: MutexCapabilities = MutexCapabilities { blocking: false, is_locked: Query::Emulated };
+    const MUTEX: MutexCapabilities = MutexCapabilities::plain();
 
     /// The locks of the release, by the guards that own.
     pub(crate) struct Owned;

@@ -6,9 +6,9 @@ use async_lock::{Mutex, MutexGuard, MutexGuardArc};
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 
-const MUTEX: MutexCapabilities = MutexCapabilities { blocking: true, is_locked: Query::Emulated };
+const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 
 /// async-lock, by the guards that borrow.
 pub struct AsyncLock;

@@ -6,9 +6,9 @@ use futures_util::lock::{Mutex, MutexGuard, OwnedMutexGuard};
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 
-const MUTEX: MutexCapabilities = MutexCapabilities { blocking: false, is_locked: Query::Emulated };
+const MUTEX: MutexCapabilities = MutexCapabilities::plain();
 
 /// futures-util, by the guards that borrow.
 pub struct Futures;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex, Query};
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
-const MUTEX: MutexCapabilities = MutexCapabilities { blocking: true, is_locked: Query::Emulated };
+const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 
 /// tokio::sync, by the guards that borrow.
 pub struct Tokio;

@@ -6,6 +6,9 @@ use async_std::task::{self, JoinHandle};
 use harness::object::Message;
 use harness::runtime::{Ending, Runtime, join_unwinding};
 
+/// The version of async-std that was built.
+pub const VERSION: &str = env!("VERSION_ASYNC_STD");
+
 /// async-std's global executor.
 pub struct AsyncStd;
 

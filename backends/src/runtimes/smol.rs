@@ -6,6 +6,9 @@ use harness::object::Message;
 use harness::runtime::{Ending, Runtime, join_unwinding};
 use smol::Task;
 
+/// The version of smol that was built.
+pub const VERSION: &str = env!("VERSION_SMOL");
+
 /// smol's global executor.
 pub struct Smol;
 

@@ -8,6 +8,9 @@ use harness::runtime::{Ending, Runtime};
 use tokio::runtime::{Builder, Runtime as Inner};
 use tokio::task::{JoinError, JoinHandle, coop};
 
+/// The version of tokio that was built.
+pub const VERSION: &str = env!("VERSION_TOKIO");
+
 /// A tokio runtime.
 pub struct Tokio(Inner);
 

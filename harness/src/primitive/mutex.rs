@@ -15,7 +15,7 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
     /// The library's guard. Borrowed from the mutex, or owned.
     type Guard<'a>: Send;
 
-    /// What the library offers. A method that is not declared here is never called.
+    /// What the library offers. What is not declared here is used by no scenario.
     const CAPABILITIES: MutexCapabilities;
 
     /// Makes a free mutex.
@@ -39,13 +39,14 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// The library's message, if it refuses instead of waiting.
+    /// The library's message, if it refuses instead of waiting; and by default, where
+    /// [`MutexCapabilities::blocking`] is not declared.
     ///
     /// # Panics
     ///
-    /// If the library does, and by default: it is called only where [`MutexCapabilities::blocking`] is declared.
+    /// If the library does.
     fn acquire_blocking(&self) -> Result<Self::Guard<'_>, Message> {
-        unreachable!("acquire_blocking is called only where it is declared")
+        Err(Message::text("the library has no blocking acquire"))
     }
 
     /// Returns whether somebody holds the mutex. By default by trying and dropping, and then
@@ -65,7 +66,10 @@ pub trait OwnedMutex: for<'a> AsyncMutex<Guard<'a> = Self::Owned> {
 }
 
 /// What a library's mutex offers beyond acquire, try-acquire and release.
+///
+/// Begin with [`plain`](Self::plain), and add what there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MutexCapabilities {
     /// Whether there is a blocking acquire.
     pub blocking: bool,
@@ -83,6 +87,26 @@ pub enum Query {
 }
 
 impl MutexCapabilities {
+    /// Returns the capabilities of a mutex with no blocking acquire, whose `is-locked` is answered by a try.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { blocking: false, is_locked: Query::Emulated }
+    }
+
+    /// Returns the same with a blocking acquire: [`AsyncMutex::acquire_blocking`] is written.
+    #[must_use]
+    pub const fn with_blocking(mut self) -> Self {
+        self.blocking = true;
+        self
+    }
+
+    /// Returns the same with an `is-locked` of the library's own: [`AsyncMutex::is_locked`] is written.
+    #[must_use]
+    pub const fn with_is_locked(mut self) -> Self {
+        self.is_locked = Query::Native;
+        self
+    }
+
     /// Returns the words by which reports name what is offered.
     pub fn words(self) -> Vec<&'static str> {
         let mut words = vec!["mutex", "mutex:try-acquire", "mutex:debug"];

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 
 use keyalike_harness::object::Message;
-use keyalike_harness::primitive::mutex::{AsyncMutex, MutexCapabilities, Query};
+use keyalike_harness::primitive::mutex::{AsyncMutex, MutexCapabilities};
 
 use crate::executor::is_budget_spent;
 
@@ -301,7 +301,7 @@ impl<W: Ways> Drop for Acquire<'_, W> {
 
 impl<W: Ways> AsyncMutex for Mutex<W> {
     type Guard<'a> = Guard<'a, W>;
-    const CAPABILITIES: MutexCapabilities = MutexCapabilities { blocking: true, is_locked: Query::Native };
+    const CAPABILITIES: MutexCapabilities = MutexCapabilities::plain().with_blocking().with_is_locked();
 
     fn new() -> Self {
         Self { state: sync::Mutex::default(), ways: std::marker::PhantomData }
