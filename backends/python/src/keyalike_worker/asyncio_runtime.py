@@ -7,10 +7,12 @@ hides both, so there they are kept beside it; see `uvloop_loop`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import weakref
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Callable
 
 from . import outside
@@ -291,7 +293,9 @@ class AsyncioRuntime:
 
     def is_ready(self, operation: Operation) -> bool:
         """Return whether what a coroutine yielded is done."""
-        return self.is_bare(operation) or bool(operation.trap.done())
+        if self.is_bare(operation):
+            return operation.trap is None
+        return bool(operation.trap.done())
 
     def before_park(self, task: Task, operation: Operation, step: int) -> None:
         """Raise nothing: each operation waits for a future of its own."""
@@ -366,6 +370,6 @@ class AsyncioRuntime:
             return None
         return reply
 
-    def cleaning_up(self, task: Task) -> Cancellation:
+    def cleaning_up(self) -> AbstractContextManager[object]:
         """Return what leaves an operation in peace: a cancellation of asyncio comes once."""
-        return self.cancellation(task)
+        return contextlib.nullcontext()

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 
 LOOK_SECONDS = 0.0005
-"""How long to wait between two looks at threads that are at work. It decides how soon their end is seen, nothing else."""
+"""How long to wait between two looks at threads at work. It decides how soon their end is seen, and nothing else."""
 
 ENDLESS_WITH_NULL: dict[str, dict[int, int]] = {
     "x86_64": {202: 3, 271: 2, 23: 4, 270: 4},

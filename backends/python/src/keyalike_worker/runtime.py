@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Coroutine, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
@@ -114,8 +115,8 @@ class Runtime(Protocol):
         It may go on for a while, to clean up behind itself: then it is not finished.
         """
 
-    def cleaning_up(self, task: Task) -> Cancellation:
-        """Return what surrounds an operation that cleans up behind its cancellation."""
+    def cleaning_up(self) -> AbstractContextManager[object]:
+        """Return what surrounds an operation that is dropped, and maybe cleans up behind itself."""
 
     def tell_wakes(self) -> None:
         """Tell the wakes that objects gave since the last call."""

@@ -112,6 +112,8 @@ class Task:
         self.cancellation: Cancellation | None = None
         self.cancel_step: int | None = None
         self.abort_step: int | None = None
+        self.has_survived = False
+        """Whether an abort has not ended it yet: a shielded wait ends first."""
         self.ending: str | dict[str, Any] | None = None
         self._due: int | None = None
         self._left: deque[Step] = deque()
@@ -167,7 +169,7 @@ class Task:
             try:
                 await self.runtime.gate(self)
             except self.runtime.cancelled:
-                if self.abort_step is None and any(isinstance(it, Operation) for it in self.belongings):
+                if not self._is_abort_asked_for and any(isinstance(it, Operation) for it in self.belongings):
                     self._lack("it cancels the task that keeps it, which does not await it")
                 raise
 
@@ -193,7 +195,7 @@ class Task:
         """Tell why it ends, before it lets go."""
         if isinstance(error, ScriptedPanic):
             return
-        if self.abort_step is not None and self._is_cancellation(error):
+        if self._is_abort_asked_for and self._is_cancellation(error):
             self._answer_what_is_due()
             self.run.transcript.effect(self.index, {"aborted": {"ending": None}})
         elif isinstance(error, LockPanic):
@@ -204,6 +206,10 @@ class Task:
         else:
             # The worker's own fault, and nothing that a lock did.
             self.run.failure = self.run.failure or error
+
+    @property
+    def _is_abort_asked_for(self) -> bool:
+        return self.abort_step is not None or self.has_survived
 
     def _is_cancellation(self, error: BaseException) -> bool:
         return all(isinstance(leaf, self.runtime.cancelled) for leaf in leaves(error))
@@ -254,6 +260,7 @@ class Task:
         """Answer an abort that has not ended the task: something has swallowed it."""
         step, self.abort_step = self.abort_step, None
         if step is not None:
+            self.has_survived = True
             self.run.transcript.result(step, self.index, "not-cancelled")
 
     def end_unstarted(self, error: BaseException) -> None:
@@ -334,9 +341,10 @@ class Task:
             self._touch(operation.object, operation.close)
             return
         try:
-            reply: Reply | None = self._touch(operation.object, lambda: self.runtime.drop(operation))
-            if reply is None and not operation.is_finished and not operation.is_left:
-                reply = await self._outlast(operation)
+            with self.runtime.cleaning_up():
+                reply: Reply | None = self._touch(operation.object, lambda: self.runtime.drop(operation))
+                if reply is None and not operation.is_finished and not operation.is_left:
+                    reply = await self._outlast(operation)
         except BaseException as error:
             if isinstance(error, GeneratorExit) or self._has_cancellation(error):
                 raise
@@ -354,18 +362,17 @@ class Task:
         reply: Reply | None = None
         before = self.state
         try:
-            with self.runtime.cleaning_up(self):
-                while reply is None:
-                    self.state = State.RUNNABLE if self.runtime.is_bare(operation) else State.PARKED
-                    try:
-                        await self.runtime.wait(self, operation)
-                    except BaseException as error:
-                        reply = self._throw(operation, error)
-                    else:
-                        self.run.count_poll(self.index)
-                        reply = self._poll(operation)
+            while reply is None:
+                self.state = State.RUNNABLE if self.runtime.is_bare(operation) else State.PARKED
+                try:
+                    await self.runtime.wait(self, operation)
+                except BaseException as error:
+                    reply = self._throw(operation, error)
+                else:
+                    self.run.count_poll(self.index)
+                    reply = self._touch(operation.object, operation.send)
         except self.runtime.cancelled:
-            if self.abort_step is not None:
+            if self._is_abort_asked_for:
                 raise
         finally:
             self.state = before
@@ -392,7 +399,7 @@ class Task:
         except BaseException as error:
             if not self._has_cancellation(error):
                 raise LockPanic(error) from error
-            if self.cancel_step is not None or self.abort_step is not None:
+            if self.cancel_step is not None or self._is_abort_asked_for:
                 raise
             # Nobody asked for it but the lock itself.
             return Refused(error)
@@ -423,7 +430,7 @@ class Task:
                 try:
                     reply = await self._follow(operation, is_kept)
                 except BaseException as error:
-                    is_asked_for = self.cancel_step is not None or self.abort_step is not None
+                    is_asked_for = self.cancel_step is not None or self._is_abort_asked_for
                     if is_asked_for or isinstance(error, LockPanic) or not self._has_cancellation(error):
                         raise
                     # Nobody asked for it but the lock itself.
@@ -454,10 +461,15 @@ class Task:
         reply: Reply | None = None
         while reply is None and operation.is_started and self.runtime.is_bare(operation):
             self.state = State.RUNNABLE
-            await self.runtime.wait(self, operation)
+            try:
+                await self.runtime.wait(self, operation)
+            except Exception as error:
+                # The runtime refuses what it yielded.
+                reply = self._throw(operation, error)
+            else:
+                self.run.count_poll(self.index)
+                reply = self._poll(operation)
             self.state = State.RUNNING
-            self.run.count_poll(self.index)
-            reply = self._poll(operation)
         return reply
 
     async def _follow(self, operation: Operation, is_kept: bool) -> Reply:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Callable
 
 import trio
@@ -320,7 +321,8 @@ class TrioRuntime:
     def _note_breakage(self, task: Task) -> None:
         """Take note that the end of a task has broken a queue in which `task` stands."""
         registered = list(task.handle.registered.values())
-        if task.state is State.PARKED and not registered:
+        if not registered:
+            # Nor is it a queue: an abort that came to a shielded task, and reaches it now.
             return
         if task.state is State.GATE and len(registered) == 1:
             task.handle.is_woken, task.handle.woken_for = True, registered[0]
@@ -473,7 +475,7 @@ class TrioRuntime:
 
     def is_ready(self, operation: Operation) -> bool:
         """Return whether the coroutine may be resumed."""
-        if self.is_bare(operation) and not operation.is_over:
+        if operation.trap is BARE and not operation.is_over:
             operation.signal, operation.is_over = NOTHING, True
         return operation.is_over
 
@@ -582,8 +584,7 @@ class TrioRuntime:
         except trio.Cancelled:
             return None
 
-    def cleaning_up(self, task: Task) -> Cancellation:
+    def cleaning_up(self) -> AbstractContextManager[object]:
         """Return a scope that is cancelled: what is not shielded in it does not wait."""
-        scope = self._make_cancellation()
-        scope.cancel()
+        scope: AbstractContextManager[object] = trio.CancelScope(deadline=float("-inf"))
         return scope
