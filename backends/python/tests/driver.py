@@ -51,6 +51,15 @@ class Worker:
                 break
         return answers
 
+    def run_until(self, script: dict[str, Any], begun: str) -> list[dict[str, Any]]:
+        """Return what is answered before a probe begins, in which the worker may well hang."""
+        assert self.process.stdout is not None
+        self.send({"job": {"job": 1, "name": "x/y", "text": "", "script": script, "seat": "spawned", "runs": 1}})
+        answers: list[dict[str, Any]] = []
+        while not answers or answers[-1] != {"begun": begun}:
+            answers.append(json.loads(self.process.stdout.readline()))
+        return answers
+
     def close(self) -> tuple[int, str]:
         """Say goodbye. Return the exit code and what stood on stderr."""
         assert self.process.stdin is not None

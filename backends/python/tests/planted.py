@@ -1,17 +1,23 @@
-"""Locks with a known fault each, and a worker that runs them: `python -m planted --backend asyncio+FAULT`.
+"""Locks with a known fault or habit each, and a worker that runs them: `python -m planted --backend asyncio+FAULT`.
 
 The tests see whether the events show the fault. None of them can be reached from the worker itself.
 """
 
 from __future__ import annotations
 
+import _thread
 import asyncio
+import contextlib
+import queue
+import threading
+import time
 from collections import deque
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Callable
 
 from keyalike_worker import backends, worker
 from keyalike_worker.locks import Locks
+from keyalike_worker.runtime import trap
 
 
 class Sound:
@@ -125,17 +131,333 @@ class Spinning(Sound):
         self._locked = True
 
 
-FAULTS = [Sound, LostWakeup, LeakyCancel, Barging, TwoHolders, Owned, Spinning]
+class BadIsLocked(Sound):
+    """Cannot say whether it is locked."""
+
+    def is_locked(self) -> bool:
+        raise ValueError("is_locked broke")
 
 
-def plant() -> None:
+class BadRepr(Sound):
+    """Cannot be printed."""
+
+    def __repr__(self) -> str:
+        raise ValueError("repr broke")
+
+
+class RaisesAtCall(Sound):
+    """Refuses before there is anything to await."""
+
+    def acquire(self) -> Coroutine[Any, Any, object]:
+        if self._locked:
+            raise RuntimeError("would deadlock")
+        return super().acquire()
+
+
+class OtherAwaitable(Sound):
+    """Gives something to await that is no coroutine."""
+
+    def acquire(self) -> Any:
+        coroutine = super().acquire()
+
+        class Waiting:
+            def __await__(self) -> Any:
+                return coroutine.__await__()
+
+        return Waiting()
+
+
+class FutureAcquire(Sound):
+    """Waits in a task of its own."""
+
+    def acquire(self) -> Any:
+        return asyncio.ensure_future(super().acquire())
+
+
+class NothingToAwait(Sound):
+    """Gives nothing to await."""
+
+    def acquire(self) -> Any:
+        return None
+
+
+class BadYield(Sound):
+    """Waits for what is no future."""
+
+    async def _acquire(self) -> None:
+        if self._locked:
+            await trap(5)
+        self._locked = True
+
+
+class Odd(BaseException):
+    """What `except Exception` does not catch."""
+
+
+class Raising(Sound):
+    """Raises what ends a program, or a coroutine."""
+
+    error: type[BaseException] = Odd
+
+    async def _acquire(self) -> None:
+        if self._locked:
+            raise self.error("not for you")
+        self._locked = True
+
+
+class Exiting(Raising):
+    error = SystemExit
+
+
+class Interrupting(Raising):
+    error = KeyboardInterrupt
+
+
+class Closing(Raising):
+    error = GeneratorExit
+
+
+class Cancelling(Raising):
+    error = asyncio.CancelledError
+
+
+class RaisingRelease(Sound):
+    """Raises what ends a program when it is given back."""
+
+    def release(self) -> object:
+        raise SystemExit("not from you")
+
+
+class RaisingTry(Sound):
+    """Raises what ends a program instead of a refusal."""
+
+    def try_acquire(self) -> object:
+        raise KeyboardInterrupt
+
+
+class EndsTheLoop(Sound):
+    """Ends the program in a callback of the loop."""
+
+    def release(self) -> object:
+        def leave() -> None:
+            raise SystemExit(0)
+
+        asyncio.get_running_loop().call_soon(leave)
+        return None
+
+
+class CleansUp(Sound):
+    """Waits for something else before it lets its cancellation through."""
+
+    def _give_up(self, waiter: asyncio.Future[None]) -> None:
+        raise NotImplementedError
+
+    async def _acquire(self) -> None:
+        if not self._locked:
+            self._locked = True
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            done = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(done.set_result, None)
+            await done
+            await asyncio.sleep(0)
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+
+class GrantsLater(Sound):
+    """Hands over a while after it was given back."""
+
+    def release(self) -> object:
+        if self._waiters:
+            waiter = self._waiters.popleft()
+            asyncio.get_running_loop().call_later(30, lambda: waiter.done() or waiter.set_result(None))
+        else:
+            self._locked = False
+        return None
+
+
+class Sleeps(Sound):
+    """Thinks before it takes."""
+
+    async def _acquire(self) -> None:
+        await asyncio.sleep(0.01)
+        await super()._acquire()
+
+
+class TimesOut(Sound):
+    """Waits for an hour, and no longer."""
+
+    async def _acquire(self) -> None:
+        await asyncio.wait_for(super()._acquire(), 3600)
+
+
+class Polls(Sound):
+    """Looks every now and then."""
+
+    async def _acquire(self) -> None:
+        while self._locked:
+            await asyncio.sleep(0.5)
+        self._locked = True
+
+
+class InExecutor(Sound):
+    """Gives itself back in a thread of the loop's executor."""
+
+    async def _acquire(self) -> None:
+        while self._locked:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.02)
+        self._locked = True
+
+    def release(self) -> object:
+        loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, self._work, loop)
+        return None
+
+    def _work(self, loop: asyncio.AbstractEventLoop) -> None:
+        time.sleep(0.02)
+        loop.call_soon_threadsafe(self._free)
+
+    def _free(self) -> None:
+        self._locked = False
+        if self._waiters:
+            self._waiters.popleft().set_result(None)
+
+
+class InThread(InExecutor):
+    """Gives itself back in a thread of its own."""
+
+    def release(self) -> object:
+        threading.Thread(target=self._work, args=[asyncio.get_running_loop()], daemon=True).start()
+        return None
+
+
+class InBareThread(InExecutor):
+    """Gives itself back in a thread of which `threading` knows nothing."""
+
+    def release(self) -> object:
+        _thread.start_new_thread(self._work, (asyncio.get_running_loop(),))
+        return None
+
+
+class WithServant(InExecutor):
+    """Has a thread that serves it as long as it lives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._orders: queue.SimpleQueue[asyncio.AbstractEventLoop] = queue.SimpleQueue()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self._work(self._orders.get())
+
+    def release(self) -> object:
+        self._orders.put(asyncio.get_running_loop())
+        return None
+
+
+class AsyncRelease(Sound):
+    """Has a release that is awaited."""
+
+    async def release(self) -> None:
+        super().release()
+
+
+class WaitingRelease(Sound):
+    """Has a release that gives way."""
+
+    async def release(self) -> None:
+        await asyncio.sleep(0)
+        super().release()
+
+
+class CancelsHolder(Sound):
+    """Takes back what is held too long, by cancelling whoever holds it."""
+
+    async def _acquire(self) -> None:
+        await super()._acquire()
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().call_later(1, task.cancel)
+
+
+class HangsAtRelease(Sound):
+    """Never comes back from a release."""
+
+    def release(self) -> object:
+        threading.Event().wait()
+        return None
+
+
+class Unmade(Sound):
+    """Cannot be made."""
+
+    def __init__(self) -> None:
+        raise RuntimeError("no lock today")
+
+
+FAULTS: list[type[Any]] = [
+    Sound,
+    LostWakeup,
+    LeakyCancel,
+    Barging,
+    TwoHolders,
+    Owned,
+    Spinning,
+    BadIsLocked,
+    BadRepr,
+    RaisesAtCall,
+    OtherAwaitable,
+    FutureAcquire,
+    NothingToAwait,
+    BadYield,
+    Raising,
+    Exiting,
+    Interrupting,
+    Closing,
+    Cancelling,
+    RaisingRelease,
+    RaisingTry,
+    EndsTheLoop,
+    CleansUp,
+    GrantsLater,
+    Sleeps,
+    TimesOut,
+    Polls,
+    InExecutor,
+    InThread,
+    InBareThread,
+    WithServant,
+    AsyncRelease,
+    WaitingRelease,
+    CancelsHolder,
+    HangsAtRelease,
+    Unmade,
+]
+CAPABILITIES = ["try-acquire", "is-locked", "debug"]
+
+
+def plant(runtime: str, faults: list[type[Any]], make: Callable[[Callable[[], Locks]], backends.Backend]) -> None:
     """Add a backend for every fault."""
-    for fault in FAULTS:
-        locks = Locks(fault.__name__, "0", fault, [], {})
-        name = f"asyncio+{fault.__name__}"
-        backends.BACKENDS[name] = lambda locks=locks: backends.asyncio_backend(lambda: locks, True)  # type: ignore[misc]
+    for fault in faults:
+        locks = Locks(fault.__name__, "0", fault, CAPABILITIES, {})
+        backends.BACKENDS[f"{runtime}+{fault.__name__}"] = lambda locks=locks: make(lambda: locks)  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    plant()
+    plant("asyncio", FAULTS, lambda locks: backends.asyncio_backend(locks, True))
+    with contextlib.suppress(ImportError):
+        plant("uvloop", FAULTS, lambda locks: backends.uvloop_backend(locks, True))
+    with contextlib.suppress(ImportError):
+        import planted_trio
+
+        plant("trio", planted_trio.FAULTS, lambda locks: backends.trio_backend(locks, "trio"))
     raise SystemExit(worker.main())

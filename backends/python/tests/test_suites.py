@@ -17,12 +17,16 @@ EXECUTED_MIN = {
     "asyncio+anyio-task-cancel": 0.8,
     "asyncio-eager": 0.7,
     "asyncio-eager+anyio": 0.8,
+    "asyncio-eager+anyio-fast": 0.8,
+    "asyncio-eager+anyio-task-cancel": 0.8,
     "trio": 0.8,
     "trio+anyio": 0.8,
     "trio+anyio-fast": 0.8,
     "trio+strict-fifo": 0.8,
     "uvloop": 0.7,
     "uvloop+anyio": 0.8,
+    "uvloop+anyio-fast": 0.8,
+    "uvloop+anyio-task-cancel": 0.8,
 }
 
 
@@ -33,7 +37,7 @@ def test_suites(worker_of: Callable[[str], Worker], backend: str) -> None:
 
 def test_loops_agree(worker_of: Callable[[str], Worker]) -> None:
     """uvloop hides its queue, so quiescence is seen in another way there."""
-    for locks in ("", "+anyio"):
+    for locks in ("", "+anyio", "+anyio-fast", "+anyio-task-cancel"):
         own, other = worker_of(f"asyncio{locks}"), worker_of(f"uvloop{locks}")
         for name in names():
             script = without_window(read(name))

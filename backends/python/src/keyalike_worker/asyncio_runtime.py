@@ -1,20 +1,24 @@
 """asyncio, and uvloop beneath it.
 
-Quiescence is seen in the loop's own queue of ready callbacks (`_ready`); a loop that hides it, as uvloop does, is
-judged by what each task waits for.
+Quiescence is seen in the loop's own queue of ready callbacks (`_ready`) and its heap of timers (`_scheduled`). uvloop
+hides both, so there they are kept beside it; see `uvloop_loop`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import gc
 import weakref
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Callable
 
+from . import outside
+from .clock import Clock
 from .operation import Operation, Refused
-from .runtime import Cancellation, trap
+from .runtime import Cancellation, Unfit, trap
 from .task import State
 
 if TYPE_CHECKING:
@@ -27,6 +31,14 @@ TURNS_MAX = 10_000
 
 CLEANING_TURNS_MAX = 100
 """The most turns that tasks get to end when their run is over."""
+
+
+def plain_loop(clock: Clock) -> asyncio.AbstractEventLoop:
+    """Return asyncio's own event loop, with a clock."""
+    loop = asyncio.new_event_loop()
+    loop.time = clock.now  # type: ignore[method-assign]
+    return loop
+
 
 MakeCancellation = Callable[["asyncio.Task[None]", "Task"], Cancellation]
 
@@ -113,17 +125,21 @@ class AsyncioRuntime:
 
     def __init__(
         self,
-        make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+        make_loop: Callable[[Clock], asyncio.AbstractEventLoop] = plain_loop,
         make_cancellation: MakeCancellation = NativeCancellation,
         task_factory: Any = None,
     ) -> None:
         """Make it with a loop of its own."""
-        self._loop = make_loop()
+        self.clock = Clock()
+        self._loop: Any = make_loop(self.clock)
         self._make_cancellation = make_cancellation
         self._loop.set_exception_handler(lambda _loop, _context: None)
         if task_factory is not None:
             self._loop.set_task_factory(task_factory)
-        self._ready: Any = getattr(self._loop, "_ready", None)
+        if not all(hasattr(self._loop, name) for name in ("_ready", "_scheduled")):
+            raise Unfit("the event loop of this Python has no _ready and _scheduled; choose another Python")
+        # asyncio's own loop looks at its clock in every turn.
+        self._fire: Callable[[], object] = getattr(self._loop, "fire", lambda: None)
         self._run: Run | None = None
         self._parked: list[Operation] = []
         self._gates: dict[int, Gate] = {}
@@ -224,33 +240,33 @@ class AsyncioRuntime:
             self._run.failure = self._run.failure or failure
 
     async def settle(self) -> None:
-        """Let the loop turn until nothing but the conductor is ready."""
+        """Let the loop turn until nothing but the conductor is ready, no thread is at work and no timer is left."""
         turns = 0
-        while not self._is_quiet():
+        while True:
+            # In this order: a thread that has just come to rest may have left something in the queue.
+            if not self._loop._ready and outside.is_at_work():
+                self.clock.look_away(outside.LOOK_SECONDS)
+                self._fire()
+            elif self._loop._ready or self._go_to_next_timer():
+                turns += 1
+            else:
+                return
             await trap(None)
-            turns += 1
             if turns > TURNS_MAX or self._is_interrupted:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
-                break
+                return
 
-    def _is_quiet(self) -> bool:
-        if self._ready is not None:
-            return not self._ready
-        assert self._run is not None, "a run has begun"
-        if any(operation.trap.done() for operation in self._parked):
+    def _go_to_next_timer(self) -> bool:
+        """Let time go on to the next timer that is not cancelled, which is due then. Return whether there is one."""
+        timers = self._loop._scheduled
+        if not timers:
             return False
-        return all(self._is_still(task) for task in self._run.tasks)
-
-    def _is_still(self, task: Task) -> bool:
-        """Return whether a task waits for something that has not come."""
-        if task.state in (State.NEW, State.ENDED):
-            return True
-        operation = task.waits_for
-        if operation is not None and operation.is_started and self.is_ready(operation):
-            return False
-        waiter = getattr(self._handle(task), "_fut_waiter", None)
-        return waiter is not None and not waiter.done()
+        whens = [timer.when() for timer in timers if not timer.cancelled()]
+        if whens:
+            self.clock.go_to(min(whens))
+            self._fire()
+        return bool(whens)
 
     def interrupt(self) -> None:
         """End `settle`."""
@@ -268,13 +284,18 @@ class AsyncioRuntime:
         assert current is not None, f"{task.name} asks for itself"
         return self._make_cancellation(current, task)
 
+    def scope_of(self, task: Task) -> object:
+        """Return nothing: a task of asyncio is cancelled as a whole."""
+
     def is_bare(self, operation: Operation) -> bool:
-        """Return whether the coroutine yielded nothing, as `sleep(0)` does: the loop resumes it by itself."""
-        return operation.trap is None
+        """Return whether the coroutine yielded no future, such as nothing, as `sleep(0)` does: the loop resumes it."""
+        return not hasattr(operation.trap, "_asyncio_future_blocking")
 
     def is_ready(self, operation: Operation) -> bool:
         """Return whether what a coroutine yielded is done."""
-        return operation.trap is None or bool(operation.trap.done())
+        if self.is_bare(operation):
+            return operation.trap is None
+        return bool(operation.trap.done())
 
     def before_park(self, task: Task, operation: Operation, step: int) -> None:
         """Raise nothing: each operation waits for a future of its own."""
@@ -307,16 +328,17 @@ class AsyncioRuntime:
     async def wait(self, task: Task, operation: Operation) -> None:
         """Wait for what the coroutine yielded, as `await` does."""
         future = operation.trap
-        if future is None:
-            await trap(None)
+        if self.is_bare(operation):
+            # What is no future at all is for the loop to refuse.
+            await trap(future)
         elif not future.done():
             future._asyncio_future_blocking = True
             await trap(future)
 
     async def wait_beside(self, task: Task, operation: Operation) -> None:
         """Wait for a future without owning it, as `asyncio.shield` does."""
-        if operation.trap is None:
-            await trap(None)
+        if self.is_bare(operation):
+            await trap(operation.trap)
             return
         own: asyncio.Future[None] = self._loop.create_future()
 
@@ -334,18 +356,20 @@ class AsyncioRuntime:
             operation.registration = None
         reply: Reply | None = None
         try:
-            if operation.is_started and self._make_cancellation is not NativeCancellation and self.is_ready(operation):
+            if self._make_cancellation is not NativeCancellation and self.is_ready(operation):
                 # A scope of anyio does not reach a task whose future is done, nor its shielded checkpoints.
                 reply = operation.send()
                 if isinstance(reply, Refused):
                     # It had failed already, and nobody asks for how.
                     return None
-            elif operation.is_started:
-                if operation.trap is not None:
+            if reply is None:
+                if not self.is_bare(operation):
                     operation.trap.cancel()
                 reply = operation.throw(asyncio.CancelledError())
         except asyncio.CancelledError:
             return None
-        if reply is None:
-            operation.close()
         return reply
+
+    def cleaning_up(self) -> AbstractContextManager[object]:
+        """Return what leaves an operation in peace: a cancellation of asyncio comes once."""
+        return contextlib.nullcontext()

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Callable
 
-from .locks import Locks
+from .locks import Locks, Mutex
+from .locks.measure import AsyncioMeasure, TrioMeasure
 from .runtime import Runtime
 
 
@@ -23,6 +24,8 @@ class Backend:
     locks: Locks
     start: Callable[[], Runtime]
     capabilities: list[str]
+    measure: Callable[[], Mutex]
+    """Makes what is known to wait, for the worker to try out how the runtime cancels."""
     lacks: Mapping[str, str] = field(default_factory=dict)
     """The conductor's verbs that the runtime has no call for, with the reason."""
 
@@ -32,6 +35,9 @@ class NoBackend(Exception):
 
 
 COROUTINES = "kept futures: coroutines driven by hand, dropped by cancelling them"
+
+CLOCK = "clock: the event loop's stands still while anything can run, then goes on to the next timer"
+THREADS = "threads: waited for until each has ended or sleeps without an end; processes are not seen"
 
 ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
 TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")
@@ -57,16 +63,17 @@ def asyncio_backend(make_locks: Callable[[], Locks], native_cancel: bool, **opti
         options.pop("version", platform.python_version()),
         make_locks(),
         lambda: AsyncioRuntime(**options),
-        [COROUTINES, cancel, "abort: Task.cancel()"],
+        [COROUTINES, cancel, "abort: Task.cancel()", CLOCK, THREADS],
+        AsyncioMeasure,
         ASYNCIO_LACKS,
     )
 
 
 def uvloop_backend(make_locks: Callable[[], Locks], native_cancel: bool) -> Backend:
     """Return asyncio on uvloop's event loop."""
-    import uvloop
+    from .uvloop_loop import SeenLoop
 
-    options = {"name": "uvloop", "version": version("uvloop"), "make_loop": uvloop.new_event_loop}
+    options = {"name": "uvloop", "version": version("uvloop"), "make_loop": SeenLoop}
     return asyncio_backend(make_locks, native_cancel, **options)
 
 
@@ -88,7 +95,8 @@ def trio_backend(make_locks: Callable[[], Locks], scope: str) -> Backend:
         version("trio"),
         make_locks(),
         lambda: TrioRuntime(make),
-        [COROUTINES, f"cancel: {scope}.CancelScope", "abort: trio.CancelScope", "order: FIFO batches"],
+        [COROUTINES, f"cancel: {scope}.CancelScope", "abort: trio.CancelScope", "order: FIFO batches", CLOCK, THREADS],
+        TrioMeasure,
         TRIO_LACKS,
     )
 
@@ -138,12 +146,16 @@ BACKENDS: dict[str, Callable[[], Backend]] = {
     "asyncio+anyio-task-cancel": lambda: asyncio_backend(anyio_locks, True),
     "asyncio-eager": lambda: eager_backend(plain, True),
     "asyncio-eager+anyio": lambda: eager_backend(anyio_locks, False),
+    "asyncio-eager+anyio-fast": lambda: eager_backend(fast, False),
+    "asyncio-eager+anyio-task-cancel": lambda: eager_backend(anyio_locks, True),
     "trio": lambda: trio_backend(trio_locks, "trio"),
     "trio+anyio": lambda: trio_backend(anyio_locks, "anyio"),
     "trio+anyio-fast": lambda: trio_backend(fast, "anyio"),
     "trio+strict-fifo": lambda: trio_backend(strict, "trio"),
     "uvloop": lambda: uvloop_backend(plain, True),
     "uvloop+anyio": lambda: uvloop_backend(anyio_locks, False),
+    "uvloop+anyio-fast": lambda: uvloop_backend(fast, False),
+    "uvloop+anyio-task-cancel": lambda: uvloop_backend(anyio_locks, True),
 }
 
 

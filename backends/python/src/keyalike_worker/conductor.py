@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
+from .operation import coroutine_of
 from .run import Lacking
 from .script import Step, groups
-from .task import AT_REST, LetGo, State, Task
-from .transcript import PROBE, REST, not_run
+from .task import AT_REST, LetGo, State, Task, drive, finish
+from .transcript import PROBE, REST, message, not_run
 
 if TYPE_CHECKING:
     from .locks import Locks, Mutex
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 ROUNDS_MAX = 1_000
 """The most rounds in which all tasks are asked to let go. A lock that grants more often never comes to rest."""
+
+
+class NoObject(Exception):
+    """A library that does not make what the script declares, so that there is nothing to run."""
 
 
 class Conductor:
@@ -39,7 +44,7 @@ class Conductor:
     async def conduct(self) -> None:
         """Run the script and the two probes. Raises `Lacking` if the backend lacks a step after all."""
         run = self.run
-        run.objects = [self.locks.make() for _ in run.script.objects]
+        run.objects = [self._make(declared.name) for declared in run.script.objects]
         run.tasks = [Task(run, index) for index in range(len(run.script.tasks))]
         self.runtime.begin(run)
         began = time.perf_counter()
@@ -58,6 +63,13 @@ class Conductor:
             if not self._note_livelock():
                 self.rests = await self._probe()
                 self._note_livelock()
+
+    def _make(self, name: str) -> Mutex:
+        try:
+            return self.locks.make()
+        except BaseException as error:
+            told = message(error)["display"]
+            raise NoObject(f"{self.locks.name} {self.locks.version} makes no lock for `{name}`: {told}") from error
 
     def _note_livelock(self) -> bool:
         if self.run.is_livelock and self.fault is None:
@@ -141,7 +153,7 @@ class Conductor:
 
     def _act(self, step: Step) -> None:
         if step.verb == "hold":
-            time.sleep(step.number("micros") / 1e6)
+            self.runtime.clock.hold(step.number("micros") / 1e6)
             self.transcript.result(step.index, None, "held")
             return
         index = step.number("object")
@@ -164,7 +176,8 @@ class Conductor:
     def _cancel(self, step: Step, task: Task) -> str | None:
         if task.state is State.ENDED:
             return "gone"
-        if not task.is_waiting or task.cancel_step is not None:
+        is_cleaning_up = task.state is State.PARKED and task.cancellation is None
+        if not task.is_waiting or task.cancel_step is not None or is_cleaning_up:
             return "does-not-wait"
         self._cancel_wait(task, step.index)
         return None
@@ -219,13 +232,16 @@ class Conductor:
 
     def _try_once(self, index: int, mutex: Mutex) -> str:
         self.run.touched = index
-        trial = "free" if self._try_to_take(mutex) else "refused"
+        try:
+            trial = "free" if self._try_to_take(mutex) else "refused"
+        except BaseException:
+            trial = "panicked"
         self.transcript.tried(index, trial)
         self.runtime.tell_wakes()
         if trial == "free":
             try:
-                mutex.release()
-            except Exception:
+                finish(mutex.release())
+            except BaseException:
                 trial = "panicked"
                 self.transcript.tried(index, trial)
         self.run.touched = None
@@ -242,15 +258,11 @@ class Conductor:
         if mutex.is_locked():
             return False
         # One resumption of an acquire takes a free lock; what waits instead is given up at once.
-        coroutine = mutex.acquire()
         try:
-            coroutine.send(None)
-        except StopIteration:
-            return True
+            drive(coroutine_of(mutex.acquire()))
         except Exception:
             return False
-        coroutine.close()
-        return False
+        return True
 
     async def _rest(self) -> None:
         """Have everybody let go of everything: waits first, then kept futures, then guards, until nothing changes."""

@@ -6,8 +6,8 @@ yields to the runtime is seen on its way, so that one can be kept and left alone
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, Union
+from collections.abc import Awaitable, Coroutine
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 if TYPE_CHECKING:
     from .locks import Mutex
@@ -32,6 +32,19 @@ class Refused:
 Reply = Union[Granted, Refused]
 
 
+async def _await(awaitable: Awaitable[object]) -> object:
+    return await awaitable
+
+
+async def _fail(error: BaseException) -> object:
+    raise error
+
+
+def coroutine_of(awaitable: Any) -> Coroutine[Any, Any, object]:
+    """Return what drives whatever a library has its users await. What cannot be awaited raises when driven."""
+    return awaitable if isinstance(awaitable, Coroutine) else _await(awaitable)
+
+
 class Operation:
     """One acquire of one object, kept under a name or not."""
 
@@ -40,7 +53,18 @@ class Operation:
         self.object = object_
         self.mutex = mutex
         self.name = name
-        self.coroutine: Coroutine[Any, Any, object] = mutex.acquire()
+        self.is_finished = False
+        """Whether it has replied, or cannot any more."""
+        self.has_failed = False
+        """Whether the library has refused before there was anything to await."""
+        self.is_left = False
+        """Whether it was dropped when it could not be: another task drops it when it runs."""
+        self.coroutine: Coroutine[Any, Any, object]
+        try:
+            self.coroutine = coroutine_of(mutex.acquire())
+        except BaseException as error:
+            self.has_failed = True
+            self.coroutine = _fail(error)
         self.trap: Any = UNSTARTED
         """What it yielded last and was not resumed from."""
         self.signal: Any = None
@@ -58,29 +82,32 @@ class Operation:
         return self.trap is not UNSTARTED
 
     def send(self) -> Reply | None:
-        """Resume it with its signal. Return its reply, or nothing if it waits again."""
+        """Resume it with its signal. Return its reply, or nothing if it waits again.
+
+        What it raises passes through, unless it is an ordinary exception.
+        """
         signal, self.signal, self.is_over = self.signal, None, False
+        return self._resume(self.coroutine.send, signal)
+
+    def throw(self, error: BaseException) -> Reply | None:
+        """Resume it with an exception."""
+        self.signal, self.is_over = None, False
+        return self._resume(self.coroutine.throw, error)
+
+    def _resume(self, resume: Callable[[Any], object], what: Any) -> Reply | None:
+        self.is_finished = True
         try:
-            self.trap = self.coroutine.send(signal)
+            self.trap = resume(what)
         except StopIteration:
             return Granted()
         except Exception as error:
             return Refused(error)
-        return None
-
-    def throw(self, error: BaseException) -> Reply | None:
-        """Resume it with an exception. What it raises in answer passes through unless it is an ordinary one."""
-        self.signal, self.is_over = None, False
-        try:
-            self.trap = self.coroutine.throw(error)
-        except StopIteration:
-            return Granted()
-        except Exception as raised:
-            return Refused(raised)
+        self.is_finished = False
         return None
 
     def close(self) -> None:
         """Close the coroutine, which must not be woken any more."""
+        self.is_finished = True
         self.coroutine.close()
 
 

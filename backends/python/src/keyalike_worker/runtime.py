@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 if TYPE_CHECKING:
+    from .clock import Clock
     from .operation import Operation, Reply
     from .run import Run
     from .task import Task
@@ -16,6 +18,20 @@ if TYPE_CHECKING:
 def trap(what: Any) -> Generator[Any, Any, Any]:
     """Yield `what` to the runtime, and return what it sends when it resumes the task."""
     return (yield what)
+
+
+class Unfit(Exception):
+    """A release of a runtime that hides what quiescence is seen by."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield what a group of exceptions holds, or the exception itself."""
+    inner = getattr(error, "exceptions", None)
+    if isinstance(inner, tuple) and inner:
+        for each in inner:
+            yield from leaves(each)
+    else:
+        yield error
 
 
 class Cancellation(Protocol):
@@ -35,7 +51,9 @@ class Runtime(Protocol):
     """One start of a runtime, for one run."""
 
     cancelled: type[BaseException]
-    """What the runtime raises in a task that it cancels."""
+    """What the runtime raises in a task that it cancels, alone or in a group."""
+    clock: Clock
+    """The time that the locks see."""
 
     def run(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start, run the conductor as a task to its end, clean up and stop."""
@@ -56,7 +74,7 @@ class Runtime(Protocol):
         """Do each of `takes`, and what each of them resumes, with nothing else in between."""
 
     async def settle(self) -> None:
-        """Wait until nothing can run any more."""
+        """Wait until nothing can run any more: no task, no timer, no thread of a lock."""
 
     def interrupt(self) -> None:
         """End `settle`: there will be no quiescence."""
@@ -69,6 +87,9 @@ class Runtime(Protocol):
 
     async def give_way(self) -> None:
         """Let the others run once."""
+
+    def scope_of(self, task: Task) -> object:
+        """Return what the runtime would cancel the calling task by. What is left alone must not change it."""
 
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the runtime would resume the operation by itself."""
@@ -89,7 +110,13 @@ class Runtime(Protocol):
         """Wait for the trap of a kept operation to be over. A cancellation leaves the operation alone."""
 
     def drop(self, operation: Operation) -> Reply | None:
-        """Cancel an operation as the runtime cancels one that is awaited. Return its reply if it gave one instead."""
+        """Cancel an operation as the runtime cancels one that is awaited. Return its reply if it gave one instead.
+
+        It may go on for a while, to clean up behind itself: then it is not finished.
+        """
+
+    def cleaning_up(self) -> AbstractContextManager[object]:
+        """Return what surrounds an operation that is dropped, and maybe cleans up behind itself."""
 
     def tell_wakes(self) -> None:
         """Tell the wakes that objects gave since the last call."""

@@ -5,15 +5,16 @@ It takes steps, owns its guards and futures, and lets go of them in reverse orde
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from .operation import Belonging, Granted, Guard, Operation, Refused, Reply, Scope
+from .operation import Belonging, Granted, Guard, Operation, Refused, Reply, Scope, coroutine_of
 from .run import Lacking
-from .transcript import What, acquired, message, not_run, panicked, refused, waits
+from .runtime import leaves
+from .transcript import TEXT_MAX, What, acquired, message, not_run, panicked, refused, waits
 
 if TYPE_CHECKING:
     from .locks import Mutex
@@ -57,12 +58,33 @@ class ScriptedPanic(RuntimeError):
 
 
 class LockPanic(Exception):
-    """What a lock raised where a task only lets go."""
+    """What a lock raised where nobody expects it: it ends the task."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         """`error` is the lock's own."""
-        super().__init__(str(error))
+        super().__init__(type(error).__name__)
         self.error = error
+
+
+class Suspended(Exception):
+    """A call that is not over when it gives way, where nothing can be awaited."""
+
+
+def drive(coroutine: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine to its end. Raises `Suspended` if it gives way."""
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    with contextlib.suppress(Exception):
+        coroutine.close()
+    raise Suspended
+
+
+def finish(result: object) -> None:
+    """Await what a call returned, if it can be awaited. Raises `Suspended` if it gives way."""
+    if isinstance(result, Awaitable):
+        drive(coroutine_of(result))
 
 
 Command = Union[Sequence["Step"], LetGo]
@@ -90,6 +112,8 @@ class Task:
         self.cancellation: Cancellation | None = None
         self.cancel_step: int | None = None
         self.abort_step: int | None = None
+        self.has_survived = False
+        """Whether an abort has not ended it yet: a shielded wait ends first."""
         self.ending: str | dict[str, Any] | None = None
         self._due: int | None = None
         self._left: deque[Step] = deque()
@@ -121,12 +145,15 @@ class Task:
         """Take commands until a step or an abort ends it. This is what the runtime runs."""
         try:
             await self._work()
+        except GeneratorExit:
+            # The run is over, and the runtime is gone.
+            raise
         except BaseException as error:
             self._tell_end(error)
-            self._let_go_of_all()
+            await self._let_go_of_all()
             self._end(error)
             raise
-        self._let_go_of_all()
+        await self._let_go_of_all()
         self._end(None)
 
     async def _work(self) -> None:
@@ -135,11 +162,16 @@ class Task:
             while self.inbox:
                 command = self.inbox.popleft()
                 if isinstance(command, LetGo):
-                    self._let_go(command)
+                    await self._let_go(command)
                 elif await self._take_all(command):
                     return
             self.state = State.GATE
-            await self.runtime.gate(self)
+            try:
+                await self.runtime.gate(self)
+            except self.runtime.cancelled:
+                if not self._is_abort_asked_for and any(isinstance(it, Operation) for it in self.belongings):
+                    self._lack("it cancels the task that keeps it, which does not await it")
+                raise
 
     async def _take_all(self, steps: Sequence[Step]) -> bool:
         """Take neighbouring steps in one go. Return whether the task ends."""
@@ -163,14 +195,34 @@ class Task:
         """Tell why it ends, before it lets go."""
         if isinstance(error, ScriptedPanic):
             return
-        if self.abort_step is not None and isinstance(error, self.runtime.cancelled):
+        if self._is_abort_asked_for and self._is_cancellation(error):
             self._answer_what_is_due()
             self.run.transcript.effect(self.index, {"aborted": {"ending": None}})
         elif isinstance(error, LockPanic):
             self._result(panicked(error.error, scripted=False))
-        elif not isinstance(error, GeneratorExit):
+        elif self._has_cancellation(error):
+            # Only a lock can have asked for it, or have put its own exceptions beside what was asked for.
+            self._result(panicked(error, scripted=False))
+        else:
             # The worker's own fault, and nothing that a lock did.
             self.run.failure = self.run.failure or error
+
+    @property
+    def _is_abort_asked_for(self) -> bool:
+        return self.abort_step is not None or self.has_survived
+
+    def _is_cancellation(self, error: BaseException) -> bool:
+        return all(isinstance(leaf, self.runtime.cancelled) for leaf in leaves(error))
+
+    def _has_cancellation(self, error: BaseException) -> bool:
+        return any(isinstance(leaf, self.runtime.cancelled) for leaf in leaves(error))
+
+    def _lack(self, why: str) -> Lacking:
+        """Take note that the run has come to what the backend lacks."""
+        at = self.run.transcript.at
+        lacking = Lacking(at["step"] if isinstance(at, dict) else 0, why)
+        self.run.lacking = self.run.lacking or lacking
+        return lacking
 
     def _answer_what_is_due(self) -> None:
         """Answer the step and the cancel that an abort came in between."""
@@ -186,7 +238,7 @@ class Task:
         self.waits_for = None
         if error is None:
             self.ending = "returned"
-        elif isinstance(error, self.runtime.cancelled):
+        elif self._is_cancellation(error):
             self.ending = {"aborted": message(error)}
         else:
             self.ending = {"panicked": message(error.error if isinstance(error, LockPanic) else error)}
@@ -208,13 +260,14 @@ class Task:
         """Answer an abort that has not ended the task: something has swallowed it."""
         step, self.abort_step = self.abort_step, None
         if step is not None:
+            self.has_survived = True
             self.run.transcript.result(step, self.index, "not-cancelled")
 
     def end_unstarted(self, error: BaseException) -> None:
-        """Tell that the runtime has ended it before it ran at all."""
+        """Tell that the runtime has ended it before it ran at all: it has nothing but guards that were sent to it."""
         if self.state is not State.ENDED:
             self._tell_end(error)
-            self._let_go_of_all()
+            drive(self._let_go_of_all())
             self._end(error)
 
     # What it tells.
@@ -238,19 +291,18 @@ class Task:
 
     # Letting go.
 
-    def _let_go_of_all(self) -> None:
-        for belonging in reversed(self.belongings):
-            self._let_go_of(belonging)
-        self.belongings.clear()
+    async def _let_go_of_all(self) -> None:
+        while self.belongings:
+            await self._let_go_of(self.belongings.pop())
 
-    def _let_go(self, what: LetGo) -> None:
+    async def _let_go(self, what: LetGo) -> None:
         kind = Operation if what is LetGo.FUTURES else Guard
         going = [belonging for belonging in self.belongings if isinstance(belonging, kind)]
         self.belongings = [belonging for belonging in self.belongings if not isinstance(belonging, kind)]
         for belonging in reversed(going):
-            self._let_go_of(belonging)
+            await self._let_go_of(belonging)
 
-    def _let_go_of(self, belonging: Belonging) -> bool:
+    async def _let_go_of(self, belonging: Belonging) -> bool:
         """Let go of something, and tell it. Return whether it is gone: a lock may not take back what it is given."""
         if isinstance(belonging, Guard):
             error = self._give_back(belonging)
@@ -263,35 +315,68 @@ class Task:
         if isinstance(belonging, Operation):
             self._effect({"dropped-future": {"object": belonging.object, "future": belonging.name}})
             try:
-                self.close(belonging)
+                await self.close(belonging)
             except LockPanic as panic:
                 self._effect(panicked(panic.error, scripted=False))
             self.runtime.tell_wakes()
         return True
 
-    def _give_back(self, guard: Guard) -> Exception | None:
+    def _give_back(self, guard: Guard) -> BaseException | None:
         try:
-            self._touch(guard.object, guard.mutex.release)
-        except Exception as error:
+            self._touch(guard.object, lambda: finish(guard.mutex.release()))
+        except Suspended:
+            self._lack("it gives way while it releases, and the worker releases in one go")
+        except BaseException as error:
             return error
         return None
 
-    def close(self, operation: Operation) -> None:
+    async def close(self, operation: Operation) -> None:
         """Drop an operation that nobody awaits.
 
         A grant may win over the cancellation. It is given back then, as the `async with` that asked for it would.
         """
+        if operation.is_finished:
+            return
+        if not operation.is_started:
+            self._touch(operation.object, operation.close)
+            return
         try:
-            reply = self._touch(operation.object, lambda: self.runtime.drop(operation))
-        except Exception as error:
-            raise LockPanic(error) from error
-        if isinstance(reply, Refused) and isinstance(reply.error, Exception):
+            with self.runtime.cleaning_up():
+                reply: Reply | None = self._touch(operation.object, lambda: self.runtime.drop(operation))
+                if reply is None and not operation.is_finished and not operation.is_left:
+                    reply = await self._outlast(operation)
+        except BaseException as error:
+            if isinstance(error, GeneratorExit) or self._has_cancellation(error):
+                raise
+            raise error if isinstance(error, LockPanic) else LockPanic(error) from error
+        if isinstance(reply, Refused) and not self._is_cancellation(reply.error):
             # An exception in answer to the cancellation, as whoever awaits the cancelled would get it.
             raise LockPanic(reply.error)
         if isinstance(reply, Granted):
             refusal = self._give_back(Guard(operation.object, operation.mutex))
             if refusal is not None:
                 self._effect({"not-released": {"object": operation.object, "message": message(refusal)}})
+
+    async def _outlast(self, operation: Operation) -> Reply | None:
+        """Wait for what an operation still does when it is cancelled. Return its reply, if it gives one."""
+        reply: Reply | None = None
+        before = self.state
+        try:
+            while reply is None:
+                self.state = State.RUNNABLE if self.runtime.is_bare(operation) else State.PARKED
+                try:
+                    await self.runtime.wait(self, operation)
+                except BaseException as error:
+                    reply = self._throw(operation, error)
+                else:
+                    self.run.count_poll(self.index)
+                    reply = self._touch(operation.object, operation.send)
+        except self.runtime.cancelled:
+            if self._is_abort_asked_for:
+                raise
+        finally:
+            self.state = before
+        return reply
 
     def _touch(self, object_: int, act: Callable[[], Any]) -> Any:
         """Do something to an object: the wakes that come meanwhile come from it."""
@@ -306,14 +391,15 @@ class Task:
 
     def _poll(self, operation: Operation) -> Reply | None:
         """Resume an operation once, if its trap is over."""
-        if operation.is_started and not self.runtime.is_ready(operation):
-            operation.polled_by = self
-            return None
         operation.polled_by = self
+        if operation.is_started and not self.runtime.is_ready(operation):
+            return None
         try:
             reply: Reply | None = self._touch(operation.object, operation.send)
-        except self.runtime.cancelled as error:
-            if self.cancel_step is not None or self.abort_step is not None:
+        except BaseException as error:
+            if not self._has_cancellation(error):
+                raise LockPanic(error) from error
+            if self.cancel_step is not None or self._is_abort_asked_for:
                 raise
             # Nobody asked for it but the lock itself.
             return Refused(error)
@@ -321,7 +407,12 @@ class Task:
 
     def _throw(self, operation: Operation, error: BaseException) -> Reply | None:
         """Resume an operation with an exception."""
-        reply: Reply | None = self._touch(operation.object, lambda: operation.throw(error))
+        try:
+            reply: Reply | None = self._touch(operation.object, lambda: operation.throw(error))
+        except BaseException as raised:
+            if isinstance(error, GeneratorExit) or self._has_cancellation(raised):
+                raise
+            raise LockPanic(raised) from raised
         return reply
 
     async def _await(self, operation: Operation, is_kept: bool) -> Reply | None:
@@ -334,15 +425,21 @@ class Task:
             return reply
         # A step that begins a wait may be cancelled, or its task aborted, before it is answered.
         self.cancellation = self.runtime.cancellation(self)
-        with self.cancellation:
-            try:
-                reply = await self._follow(operation, is_kept)
-            except self.runtime.cancelled as error:
-                if self.cancel_step is None and self.abort_step is None:
+        try:
+            with self.cancellation:
+                try:
+                    reply = await self._follow(operation, is_kept)
+                except BaseException as error:
+                    is_asked_for = self.cancel_step is not None or self._is_abort_asked_for
+                    if is_asked_for or isinstance(error, LockPanic) or not self._has_cancellation(error):
+                        raise
                     # Nobody asked for it but the lock itself.
                     reply = Refused(error)
-                else:
-                    raise
+        except Exception as left:
+            if not hasattr(left, "exceptions"):
+                raise
+            # A group of exceptions, out of which the scope has taken its own.
+            reply = Refused(left)
         self.state = State.RUNNING
         self.waits_for = None
         self.cancellation = None
@@ -364,15 +461,23 @@ class Task:
         reply: Reply | None = None
         while reply is None and operation.is_started and self.runtime.is_bare(operation):
             self.state = State.RUNNABLE
-            await self.runtime.wait(self, operation)
+            try:
+                await self.runtime.wait(self, operation)
+            except Exception as error:
+                # The runtime refuses what it yielded.
+                reply = self._throw(operation, error)
+            else:
+                self.run.count_poll(self.index)
+                reply = self._poll(operation)
             self.state = State.RUNNING
-            self.run.count_poll(self.index)
-            reply = self._poll(operation)
         return reply
 
     async def _follow(self, operation: Operation, is_kept: bool) -> Reply:
+        scope = self.runtime.scope_of(self)
         reply = self._poll(operation)
         while reply is None:
+            if is_kept:
+                self._check_scope(scope)
             if self.runtime.is_bare(operation):
                 self.state = State.RUNNABLE
             else:
@@ -397,6 +502,11 @@ class Task:
             if reply is None:
                 self.runtime.tell_wakes()
         return reply
+
+    def _check_scope(self, before: object) -> None:
+        """Raise `Lacking` if an operation stands inside a scope of its own, of which it cannot be left alone."""
+        if self.runtime.scope_of(self) is not before:
+            raise self._lack("it waits inside a cancel scope of its own, which its task cannot leave")
 
     def _tell_wait(self, operation: Operation) -> None:
         """Answer the step that began the wait; those behind it in one go cannot be taken."""
@@ -436,20 +546,30 @@ class Task:
         index, mutex = self._object(step)
         request = step.fields["request"]
         if request == "acquire":
-            self.runtime.before_park(self, operation := Operation(self, index, mutex, None), step.index)
+            operation: Operation = self._touch(index, lambda: Operation(self, index, mutex, None))
+            self.runtime.before_park(self, operation, step.index)
             await self._acquire(operation)
         elif request == "try-acquire":
             try:
-                self._touch(index, mutex.try_acquire)
-            except Exception as error:
-                self._result(refused(index, None, False, error))
+                self._call(index, mutex.try_acquire)
+            except LockPanic as panic:
+                if not isinstance(panic.error, Exception):
+                    raise
+                self._result(refused(index, None, False, panic.error))
             else:
                 self._result(acquired(index, None, False))
                 self.belongings.append(Guard(index, mutex))
         elif request == "is-locked":
-            self._result({"answered": {"object": index, "locked": mutex.is_locked()}})
+            self._result({"answered": {"object": index, "locked": self._call(index, lambda: bool(mutex.is_locked()))}})
         else:
-            self._result({"printed": {"object": index, "text": repr(mutex)}})
+            self._result({"printed": {"object": index, "text": self._call(index, lambda: repr(mutex)[:TEXT_MAX])}})
+
+    def _call(self, object_: int, call: Callable[[], Any]) -> Any:
+        """Call something of an object. Raises `LockPanic` with whatever it raises."""
+        try:
+            return self._touch(object_, call)
+        except BaseException as error:
+            raise LockPanic(error) from error
 
     async def _acquire(self, operation: Operation) -> None:
         reply = await self._await(operation, is_kept=False)
@@ -505,7 +625,7 @@ class Task:
         if received:
             to.belongings.append(operation)
         else:
-            self.close(operation)
+            await self.close(operation)
 
     async def _panic(self, step: Step) -> None:
         self.runtime.before_end(self, step.index)
@@ -560,12 +680,16 @@ class Task:
         if self._future_place(name) is not None:
             raise NotRun({"future-exists": {"future": name}})
         index, mutex = self._object(step)
-        operation = Operation(self, index, mutex, name)
+        operation: Operation = self._touch(index, lambda: Operation(self, index, mutex, name))
         self.belongings.append(operation)
         return operation
 
     async def _prepare(self, step: Step) -> None:
         operation = self._keep(step)
+        if operation.has_failed:
+            # It was never there to be polled.
+            await self._poll_step(step)
+            return
         self._result({"prepared": {"object": operation.object, "future": operation.name}})
 
     async def _start(self, step: Step) -> None:
@@ -577,10 +701,12 @@ class Task:
         place, operation = self._find_future(step)
         self.runtime.before_park(self, operation, step.index)
         was_parked = operation.is_started and not self.runtime.is_ready(operation)
+        scope = self.runtime.scope_of(self)
         reply = self._poll(operation)
         if reply is not None:
             self._settle_future(place, operation, reply)
             return
+        self._check_scope(scope)
         self._result({"pending": {"object": operation.object, "future": operation.name}})
         if self.runtime.is_bare(operation):
             self._effect("promised")
@@ -608,7 +734,7 @@ class Task:
     async def _drop(self, step: Step) -> None:
         operation = self._take_future(step)
         self._result({"dropped-future": {"object": operation.object, "future": operation.name}})
-        self.close(operation)
+        await self.close(operation)
 
     async def _enter(self, step: Step) -> None:
         self.belongings.append(Scope(step.number("scope")))
@@ -623,11 +749,11 @@ class Task:
         self._result("left")
         inside = self.belongings[places[-1] :]
         del self.belongings[places[-1] :]
-        kept = [belonging for belonging in reversed(inside) if not self._let_go_of(belonging)]
+        kept = [belonging for belonging in reversed(inside) if not await self._let_go_of(belonging)]
         self.belongings.extend(reversed(kept))
 
     async def _hold(self, step: Step) -> None:
-        time.sleep(step.number("micros") / 1e6)
+        self.runtime.clock.hold(step.number("micros") / 1e6)
         self._result("held")
 
     async def _spend_budget(self, _step: Step) -> None:

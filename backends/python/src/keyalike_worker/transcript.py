@@ -30,7 +30,7 @@ def message(error: BaseException) -> Message:
     name = type(error).__name__
     try:
         text = str(error)[:TEXT_MAX]
-    except Exception as other:
+    except BaseException as other:
         text = f"its text cannot be had: {type(other).__name__}"
     text = BARE_ADDRESS.sub(r"0x\g<0>", text)
     return {"display": f"{name}: {text}" if text and text != name else name, "debug": None}

@@ -10,13 +10,16 @@ from __future__ import annotations
 import contextlib
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Callable
 
 import trio
 
+from . import outside
+from .clock import Clock
 from .operation import Operation, Refused
 from .run import Lacking
-from .runtime import Cancellation, trap
+from .runtime import Cancellation, Unfit, trap
 from .task import State
 
 if TYPE_CHECKING:
@@ -34,6 +37,15 @@ def sleep(abort: Callable[[Any], Any]) -> Any:
     what = waiting.send(None)
     waiting.close()
     return what
+
+
+def cancelled() -> BaseException:
+    """Return what trio raises in a task that is cancelled."""
+    create: Callable[..., BaseException] = trio.Cancelled._create
+    try:
+        return create()
+    except TypeError:
+        return create(source="explicit")
 
 
 SLEEP = sleep(lambda _: trio.lowlevel.Abort.SUCCEEDED)
@@ -55,8 +67,46 @@ TURNS_MAX = 10_000
 MakeCancellation = Callable[[], Cancellation]
 
 
-class Unfit(Exception):
-    """A release of trio whose scheduler cannot be made deterministic."""
+CLEANING_TURNS_MAX = 100
+"""The most batches that tasks get to end when their run is over."""
+
+
+class Abandoned(BaseException):
+    """Ends a run whose tasks do not end when they are cancelled."""
+
+
+class TrioClock(trio.abc.Clock):  # type: ignore[misc]
+    """The clock of a run, as trio asks for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Show `clock`."""
+        self._clock = clock
+        self.turns_left: int | None = None
+        """How many batches there may be yet, when the run is over."""
+
+    def start_clock(self) -> None:
+        """Begin."""
+
+    def current_time(self) -> float:
+        """Return the time. trio asks once a batch, so that batches can be counted."""
+        if self.turns_left is not None:
+            self.turns_left -= 1
+            if self.turns_left < 0:
+                raise Abandoned
+        return self._clock.now()
+
+    def deadline_to_sleep_time(self, deadline: float) -> float:
+        """Return how long to sleep when nothing can run: not at all, for then time goes on to the deadline."""
+        if deadline < float("inf"):
+            self._clock.go_to(deadline)
+            return 0.0
+        if self.turns_left is not None:
+            raise Abandoned
+        return deadline
+
+
+abandoned: list[object] = []
+"""What runs that were abandoned have left. It is kept, for a coroutine that is collected runs once more."""
 
 
 class FixedOrder:
@@ -138,6 +188,7 @@ class TrioRuntime:
     """One start of trio, for one run."""
 
     cancelled: type[BaseException] = trio.Cancelled
+    clock: Clock
 
     def __init__(self, make_cancellation: MakeCancellation = trio_cancellation) -> None:
         """Make it. The scheduler's order is fixed for the whole process."""
@@ -153,15 +204,25 @@ class TrioRuntime:
         self._held: list[Any] | None = None
         self._is_interrupted = False
         self._instrument = Instrument(self)
+        self._failure: BaseException | None = None
+        self.clock = Clock()
+        self._clock = TrioClock(self.clock)
 
     # Life.
 
     def run(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run the conductor to its end."""
-        trio.run(self._conduct, conduct, instruments=[self._instrument])
+        try:
+            trio.run(self._conduct, conduct, instruments=[self._instrument], clock=self._clock)
+        except trio.TrioInternalError:
+            if self._clock.turns_left is None:
+                raise
+            # The run is over, and what does not end is left behind.
+            abandoned.append((self._nursery, list(self._tasks)))
+        if self._failure is not None:
+            raise self._failure
 
     async def _conduct(self, conduct: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        failure: BaseException | None = None
         self._instrument.conductor = trio.lowlevel.current_task()
         # Exceptions of trio name the task that cancels.
         self._instrument.conductor.name = "conductor"
@@ -169,27 +230,24 @@ class TrioRuntime:
             self._nursery = nursery
             try:
                 await conduct()
-            except Exception as error:
-                failure = error
+            except BaseException as error:
+                self._failure = error
+            self._clock.turns_left = CLEANING_TURNS_MAX
             self._clean_up()
-        if failure is not None:
-            raise failure
 
     def _clean_up(self) -> None:
         """End every task, also those that wait for ever."""
-        if self._run is None:
-            return
-        self._run.transcript.close()
-        for task in self._run.tasks:
-            task.abort_step = -1
-        # What stands in a queue in a task's name must be out of it before the task ends.
-        for task in self._run.tasks:
-            for belonging in [*task.belongings]:
-                if isinstance(belonging, Operation):
-                    task.belongings.remove(belonging)
-                    with contextlib.suppress(Exception):
-                        self.drop(belonging)
-        self._tasks.clear()
+        if self._run is not None:
+            self._run.transcript.close()
+            for task in self._run.tasks:
+                task.abort_step = -1
+            # What stands in a queue in a task's name must be out of it before the task ends.
+            for task in self._run.tasks:
+                for belonging in [*task.belongings]:
+                    if isinstance(belonging, Operation) and belonging.is_started and not belonging.is_finished:
+                        task.belongings.remove(belonging)
+                        with contextlib.suppress(BaseException):
+                            self.drop(belonging)
         self._nursery.cancel_scope.cancel()
 
     def begin(self, run: Run) -> None:
@@ -214,9 +272,9 @@ class TrioRuntime:
         try:
             with handle.scope:
                 await task.live()
-        except Exception as error:
+        except BaseException as error:
             # An exception that left a task would take its nursery with it, and the other tasks.
-            if task.state is not State.ENDED:
+            if task.state is not State.ENDED and self._clock.turns_left is None:
                 task.run.failure = task.run.failure or error
         finally:
             self._tasks.pop(handle.trio_task, None)
@@ -246,7 +304,8 @@ class TrioRuntime:
     def note_scheduled(self, trio_task: Any) -> None:
         """Take note that somebody has scheduled a task; if an object did, it is a wake."""
         task = self._tasks.get(trio_task)
-        if task is None or trio_task is self._own or self._is_conductor_acting or self._run is None:
+        is_over = self._clock.turns_left is not None
+        if task is None or trio_task is self._own or self._is_conductor_acting or self._run is None or is_over:
             return
         touched = self._run.touched
         handle = task.handle
@@ -262,7 +321,8 @@ class TrioRuntime:
     def _note_breakage(self, task: Task) -> None:
         """Take note that the end of a task has broken a queue in which `task` stands."""
         registered = list(task.handle.registered.values())
-        if task.state is State.PARKED and not registered:
+        if not registered:
+            # Nor is it a queue: an abort that came to a shielded task, and reaches it now.
             return
         if task.state is State.GATE and len(registered) == 1:
             task.handle.is_woken, task.handle.woken_for = True, registered[0]
@@ -278,11 +338,11 @@ class TrioRuntime:
             if handle.woken_for is None:
                 outcome.unwrap()
                 return
-            self._note_signal(task, outcome)
+            await self._note_signal(task, outcome)
             if task.inbox:
                 return
 
-    def _note_signal(self, task: Task, outcome: Any) -> None:
+    async def _note_signal(self, task: Task, outcome: Any) -> None:
         """Keep what the task was scheduled with for the kept operation that it is meant for."""
         handle = task.handle
         operation, handle.woken_for, handle.is_woken = handle.woken_for, None, False
@@ -291,8 +351,8 @@ class TrioRuntime:
         operation.registration = None
         if registration is None:
             # Another task has dropped it meanwhile, when it was granted already.
-            operation.signal, operation.is_over = outcome, True
-            task.close(operation)
+            operation.signal, operation.is_over, operation.is_left = outcome, True, False
+            await task.close(operation)
             return
         waiter = registration.waiter
         if waiter is None:
@@ -366,15 +426,30 @@ class TrioRuntime:
         return at["step"] if isinstance(at, dict) else 0
 
     async def settle(self) -> None:
-        """Wait until no task is scheduled."""
+        """Wait until no task is scheduled, no thread is at work and no deadline is left."""
         turns = 0
-        while self._instrument.scheduled:
+        while True:
+            if not self._instrument.scheduled and outside.is_at_work():
+                self.clock.look_away(outside.LOOK_SECONDS)
+            elif self._instrument.scheduled or self._is_due():
+                turns += 1
+            else:
+                return
             await trap(BARE)
-            turns += 1
             if turns > TURNS_MAX or self._is_interrupted:
                 assert self._run is not None, "a run has begun"
                 self._run.is_livelock = True
-                break
+                return
+
+    def _is_due(self) -> bool:
+        """Return whether a thread has left something to be done, or time can go on to a deadline, which is due then."""
+        statistics = trio.lowlevel.current_statistics()
+        if statistics.run_sync_soon_queue_size:
+            return True
+        if statistics.seconds_to_next_deadline < float("inf"):
+            self.clock.go_to(self.clock.now() + statistics.seconds_to_next_deadline)
+            return True
+        return False
 
     def interrupt(self) -> None:
         """End `settle`."""
@@ -390,9 +465,13 @@ class TrioRuntime:
         """Return what cancels the next operation of the calling task."""
         return self._make_cancellation()
 
+    def scope_of(self, task: Task) -> object:
+        """Return the cancel scope in which the calling task stands."""
+        return task.handle.trio_task._cancel_status
+
     def is_bare(self, operation: Operation) -> bool:
-        """Return whether the scheduler resumes the coroutine by itself."""
-        return operation.trap is BARE
+        """Return whether the scheduler resumes the coroutine by itself, if only to refuse what it yielded."""
+        return type(operation.trap) is not type(SLEEP)
 
     def is_ready(self, operation: Operation) -> bool:
         """Return whether the coroutine may be resumed."""
@@ -432,7 +511,7 @@ class TrioRuntime:
             outcome = await self._wait_again(task, operation, registration)
         while task.handle.woken_for is not None and task.handle.woken_for is not operation:
             # An object that another, kept operation stands before has scheduled this task.
-            self._note_signal(task, outcome)
+            await self._note_signal(task, outcome)
             task.handle.trio_task.custom_sleep_data = sleep_data
             outcome = await trap(operation.trap)
         task.handle.is_woken = False
@@ -466,15 +545,15 @@ class TrioRuntime:
 
     async def wait_beside(self, task: Task, operation: Operation) -> None:
         """Wait until the trap of a kept operation is over. A cancellation leaves it in its queue."""
-        if operation.trap is BARE:
-            await trap(BARE)
+        if self.is_bare(operation):
+            await trap(operation.trap)
             return
         registration = operation.registration
         while not operation.is_over:
             registration.waiter = None if registration.task is task else task
             outcome = await trap(SLEEP)
             if task.handle.woken_for is not None:
-                self._note_signal(task, outcome)
+                await self._note_signal(task, outcome)
             elif registration.waiter is task and operation.registration is None:
                 operation.signal, operation.is_over = outcome, True
             else:
@@ -488,16 +567,24 @@ class TrioRuntime:
             handle = registration.task.handle
             if handle.woken_for is operation:
                 # The task in whose name it stood is scheduled for it, and drops it when it runs.
+                operation.is_left = True
                 return None
             handle.registered.pop(operation.object, None)
             self._give_up(operation, registration, lambda: None)
-        elif operation.is_started and self.is_ready(operation):
-            reply = operation.send()
+        else:
+            reply = None
             while reply is None and self.is_ready(operation):
                 reply = operation.send()
             if reply is not None:
                 # If it had failed already, nobody asks for how.
                 return None if isinstance(reply, Refused) else reply
             operation.trap.abort_func(lambda: None)
-        operation.close()
-        return None
+        try:
+            return operation.throw(cancelled())
+        except trio.Cancelled:
+            return None
+
+    def cleaning_up(self) -> AbstractContextManager[object]:
+        """Return a scope that is cancelled: what is not shielded in it does not wait."""
+        scope: AbstractContextManager[object] = trio.CancelScope(deadline=float("-inf"))
+        return scope

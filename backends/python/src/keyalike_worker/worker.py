@@ -12,13 +12,15 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
-from . import __version__
+from . import __version__, outside
 from .backends import BACKENDS, Backend, NoBackend, find
 from .conductor import Conductor
+from .locks import Locks
 from .protocol import VERSION, BadOrder, Channel, line
 from .run import Lacking, Run
+from .runtime import Unfit
 from .script import Script, Step
-from .transcript import Transcript
+from .transcript import Transcript, message
 
 ASK = {"verb": "ask", "request": "acquire", "object": 0, "place": "task"}
 
@@ -42,6 +44,8 @@ def main() -> int:
         signal.signal(number, signal.SIG_DFL)
     # What tasks leave behind when a run is cut off is no news to anybody.
     warnings.simplefilter("ignore")
+    # Nor is what a coroutine does that is thrown away.
+    sys.unraisablehook = lambda _: None
     end_with_parent()
     try:
         backend = find(id_)
@@ -51,6 +55,14 @@ def main() -> int:
         return 3
     channel = Channel()
     channel.say({"hello": hello(id_, backend, cancel)})
+    code = serve(backend, channel)
+    sys.stderr.flush()
+    # Threads that a lock has left behind are not waited for.
+    os._exit(code)
+
+
+def serve(backend: Backend, channel: Channel) -> int:
+    """Serve jobs until there are no more. Return the exit code."""
     try:
         for order in channel.orders():
             if "goodbye" in order:
@@ -59,6 +71,10 @@ def main() -> int:
     except BadOrder as error:
         print(f"keyalike_worker: {error}", file=sys.stderr)
         return 2
+    except BaseException as error:
+        # In a callback of the event loop, say, where it ends every program.
+        print(f"keyalike_worker: a lock has ended the program: {message(error)['display']}", file=sys.stderr)
+        return 1
     channel.say({"goodbye": {}})
     return 0
 
@@ -68,6 +84,7 @@ def end_with_parent() -> None:
     parent = os.getppid()
 
     def look() -> None:
+        outside.is_own()
         while os.getppid() == parent:
             time.sleep(LOOK_SECONDS)
         os._exit(3)
@@ -101,34 +118,33 @@ GRANTED_AND_CANCELLED: dict[str, Any] = {
     ],
     "within_micros": None,
 }
-"""A script that any backend can run. What comes of its last step is told in the hello."""
+"""A script that any runtime can run. What comes of its last step is told in the hello."""
 
 
 def probe_cancel(backend: Backend) -> str:
-    """Return what becomes of a wait that is granted and cancelled, as a capability.
+    """Return whether the runtime cancels a wait that was granted, as a capability.
 
+    It is tried out on a wait of the worker's own: what the library does is for the scenarios to show, each in its cell.
     Raises `NoBackend` if the libraries that are installed do not go together.
     """
     answers: list[dict[str, Any]] = []
+    measure = Locks("measure", "0", backend.measure, [], {})
     try:
-        conduct(backend, Script.parse(GRANTED_AND_CANCELLED), Transcript(answers.append))
-    except (AttributeError, ImportError) as error:
+        conduct(backend, measure, Script.parse(GRANTED_AND_CANCELLED), Transcript(answers.append))
+    except (AttributeError, ImportError, LookupError, TypeError, RuntimeError, Unfit) as error:
         names = f"{backend.locks.name} {backend.locks.version} and {backend.runtime_name} {backend.runtime_version}"
         told = f"{type(error).__name__}: {error}"
         raise NoBackend(f"{names} do not go together: {told}; install releases of one time") from error
-    except Exception:
-        # What a lock does wrong is for the scenarios to show.
-        return "cancel: what becomes of a granted wait could not be tried out"
     events = [answer["event"] for answer in answers if "event" in answer]
     if any(event["at"] == {"step": 3} and event["what"] == "not-cancelled" for event in events):
         return "cancel: a granted wait cannot be cancelled"
     return "cancel: a granted wait can be cancelled"
 
 
-def conduct(backend: Backend, script: Script, transcript: Transcript) -> Conductor:
+def conduct(backend: Backend, locks: Locks, script: Script, transcript: Transcript) -> Conductor:
     """Run a script once."""
     runtime = backend.start()
-    conductor = Conductor(Run(script, runtime, transcript), backend.locks)
+    conductor = Conductor(Run(script, runtime, transcript), locks)
     runtime.run(conductor.conduct)
     return conductor
 
@@ -166,7 +182,7 @@ class Server:
         """Run a script once, or until it took no longer than it may."""
         self._channel.say({"started": turn})
         if script.within_micros is None:
-            conductor = conduct(self._backend, script, Transcript(self._channel.say))
+            conductor = conduct(self._backend, self._backend.locks, script, Transcript(self._channel.say))
         else:
             conductor = self._conduct_within(script, script.within_micros)
         end = {"probe": conductor.probes, "rest": conductor.rests, "fault": conductor.fault}
@@ -177,7 +193,7 @@ class Server:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             answers: list[dict[str, Any]] = []
             # Put into words only afterwards, so that the window measures the locks.
-            conductor = conduct(self._backend, script, Transcript(answers.append))
+            conductor = conduct(self._backend, self._backend.locks, script, Transcript(answers.append))
             if conductor.micros < micros:
                 self._channel.write(b"".join(map(line, answers)))
                 return conductor

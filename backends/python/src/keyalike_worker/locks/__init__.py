@@ -5,21 +5,21 @@ An adapter translates, one call each, and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
-from typing import Any, Callable, Protocol
+from collections.abc import Awaitable, Mapping
+from typing import Callable, Protocol
 
 
 class Mutex(Protocol):
     """A live lock: at most one holder at a time."""
 
-    def acquire(self) -> Coroutine[Any, Any, object]:
-        """Return the coroutine that takes it, waiting as long as need be. Nothing is taken yet."""
+    def acquire(self) -> Awaitable[object]:
+        """Return what takes it when it is awaited, waiting as long as need be."""
 
     def try_acquire(self) -> object:
         """Take it if that needs no waiting; raise the library's exception otherwise."""
 
     def release(self) -> object:
-        """Give it back."""
+        """Give it back. What is returned is awaited if it can be."""
 
     def is_locked(self) -> bool:
         """Return whether somebody holds it."""

@@ -1,0 +1,118 @@
+"""The threads that locks start: whether one of them may still do something to the event loop.
+
+The kernel is asked, not a clock. A thread that sleeps without an end, in a lock of its own or in a poll, is woken by
+another one or not at all. Processes are not seen.
+"""
+
+from __future__ import annotations
+
+import _thread
+import os
+import platform
+import sys
+import threading
+from collections.abc import Iterator
+
+LOOK_SECONDS = 0.0005
+"""How long to wait between two looks at threads at work. It decides how soon their end is seen, and nothing else."""
+
+ENDLESS_WITH_NULL: dict[str, dict[int, int]] = {
+    "x86_64": {202: 3, 271: 2, 23: 4, 270: 4},
+    "aarch64": {98: 3, 73: 2, 72: 4},
+}
+"""By machine and number: system calls that sleep without an end if this argument is null (futex, ppoll, select)."""
+
+ENDLESS_WITH_MINUS_ONE: dict[str, dict[int, int]] = {
+    "x86_64": {7: 2, 232: 3, 281: 3},
+    "aarch64": {22: 3},
+}
+"""The same if this argument is -1 (poll, epoll_wait)."""
+
+IDLE_PLACES = (("concurrent/futures/thread.py", "_worker"), ("queue.py", "get"), ("threading.py", "wait"))
+"""Where threads wait for work, for machines whose kernel cannot be asked."""
+
+_own: set[int] = set()
+"""The worker's own threads, by the kernel's numbers."""
+
+
+def _open_tasks() -> int | None:
+    try:
+        return os.open("/proc/self/task", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+
+
+_tasks = _open_tasks()
+"""The kernel's list of the threads of this process, where there is one."""
+
+
+def is_own() -> None:
+    """Note that the calling thread is the worker's own and touches no lock."""
+    _own.add(threading.get_native_id())
+
+
+def is_at_work() -> bool:
+    """Return whether a thread beside the calling one may still do something."""
+    if _count() <= len(_own) + 1:
+        return False
+    known = {*_own, threading.get_native_id()}
+    idle = set(_idle_threads_of_trio())
+    if platform.machine() in ENDLESS_WITH_NULL:
+        try:
+            numbers = [int(number) for number in os.listdir("/proc/self/task")]
+            return any(_is_busy(number) for number in numbers if number not in known and number not in idle)
+        except OSError:
+            pass
+    return any(
+        thread.native_id not in known and thread.native_id not in idle and not _is_in_idle_place(thread.ident)
+        for thread in threading.enumerate()
+    )
+
+
+def _count() -> int:
+    """Return how many threads there are. One that has been started counts at once, before it has run at all."""
+    return _thread._count() + 1 if _tasks is None else os.fstat(_tasks).st_nlink - 2
+
+
+def _idle_threads_of_trio() -> Iterator[int | None]:
+    """Yield the threads that trio keeps for later, which wake up now and then to see whether they are too many."""
+    cache = getattr(sys.modules.get("trio._core._thread_cache"), "THREAD_CACHE", None)
+    for worker in list(getattr(cache, "_idle_workers", ())):
+        thread = worker._thread
+        frame = sys._current_frames().get(thread.ident)
+        # One that is listed already may still hand over its result.
+        if frame is not None and frame.f_code.co_name == "_work":
+            yield thread.native_id
+
+
+def _is_busy(number: int) -> bool:
+    """Ask the kernel what a thread does. Raises `OSError` where it does not tell."""
+    try:
+        with open(f"/proc/self/task/{number}/syscall", "rb") as file:
+            return not _sleeps_without_end(file.read().split())
+    except (FileNotFoundError, ProcessLookupError):
+        if os.path.exists(f"/proc/self/task/{number}"):
+            raise
+        # It has ended meanwhile.
+        return False
+
+
+def _sleeps_without_end(words: list[bytes]) -> bool:
+    """Judge a line such as `202 0x55... 0x189 0x0 0x0 ...`: a system call and its arguments."""
+    if not words or not words[0].isdigit():
+        # It runs.
+        return False
+    number, arguments = int(words[0]), [int(word, 16) for word in words[1:]]
+    null = ENDLESS_WITH_NULL[platform.machine()].get(number)
+    if null is not None:
+        return arguments[null] == 0
+    minus_one = ENDLESS_WITH_MINUS_ONE[platform.machine()].get(number)
+    return minus_one is not None and arguments[minus_one] & 0xFFFFFFFF == 0xFFFFFFFF
+
+
+def _is_in_idle_place(ident: int | None) -> bool:
+    frame = sys._current_frames().get(ident or 0)
+    if frame is None:
+        return False
+    code = frame.f_code
+    return any(code.co_filename.endswith(file) and code.co_name == name for file, name in IDLE_PLACES)
