@@ -222,8 +222,8 @@ pub fn read_rules(path: &Path) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
 }
 
 fn parse_rules(path: &Path, text: &str) -> Result<BTreeMap<RuleId, Rule>, SuiteError> {
-    let file: RulesFile = toml::from_str(text)
-        .map_err(|source| SuiteError::Rules { path: path.to_owned(), source: Box::new(source) })?;
+    let file: RulesFile =
+        toml::from_str(text).map_err(|source| SuiteError::Rules { path: path.to_owned(), source: Box::new(source) })?;
     let mut rules = BTreeMap::new();
     for rule in file.rule {
         let id = rule.id.clone();

@@ -89,8 +89,18 @@ const STEPS: &[Step] = &[
         "test -p keyalike-backends -p keyalike-suites --features backend-async-std",
     ),
     test("tests of backend-smol alone", "test -p keyalike-backends -p keyalike-suites --features backend-smol"),
+    test("tests of the kit", "test -p keyalike --features async-std,smol,tokio"),
     test("tests of backend-python alone", "test -p keyalike-backends -p keyalike-suites --features backend-python"),
     test("tests of every backend", "test --workspace --features backend-all"),
+    step("format of the example", "fmt --check --manifest-path docs/example/Cargo.toml"),
+    step("lints of the example", "clippy --all-targets --manifest-path docs/example/Cargo.toml -- -D warnings"),
+    test("tests of the example, as a stranger runs them", "test --manifest-path docs/example/Cargo.toml"),
+    test("sabotages of the example", "test -p keyalike-cli --features with-example --test sabotages"),
+    step(
+        "packages that can be published",
+        "package --quiet --no-verify --allow-dirty -p keyalike -p keyalike-harness -p keyalike-backends \
+         -p keyalike-releases -p keyalike-suites",
+    ),
     test(
         "tests of releases, with the registries",
         "test -p keyalike-cli --features backend-all,with-registry --test releases_with_the_registry",

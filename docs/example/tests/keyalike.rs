@@ -33,5 +33,5 @@ impl AsyncMutex for Adapter {
 keyalike::test_lock!(
     lock: Adapter,
     runtimes: [smol(), tokio()],
-    suites: ["reentry", "cancellation", "fairness", "guard-drop", "wakers"],
+    suites: ["reentry", "cancellation", "fairness", "guard-drop", "intra-task", "wakers"],
 );

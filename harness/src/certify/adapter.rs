@@ -6,8 +6,8 @@
 
 mod bench;
 mod lock;
-mod runtime;
 mod runs;
+mod runtime;
 
 use std::fmt;
 use std::sync::Arc;

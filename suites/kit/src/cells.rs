@@ -1,4 +1,6 @@
-//! Runs cells, each once in a process: several tests look at the same one.
+//! Runs cells: for everybody who writes an entry point of his own.
+//!
+//! The kit's own tests run each once in a process, because several of them look at the same one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -155,7 +155,8 @@ impl Conformance {
 
     /// Checks that every entry of the stranger's ledger explains something that is so.
     fn check_ledger(&self) -> Result<(), String> {
-        let stale: Vec<String> = self.selection.ledger.entries.iter().filter_map(|entry| self.fault_of(entry)).collect();
+        let stale: Vec<String> =
+            self.selection.ledger.entries.iter().filter_map(|entry| self.fault_of(entry)).collect();
         if stale.is_empty() { Ok(()) } else { Err(stale.join("\n")) }
     }
 
@@ -176,7 +177,9 @@ impl Conformance {
             .map(|(_, program)| program)
             .collect();
         if programs.is_empty() {
-            return Some(format!("{told}: no scenario that is run has such a name; correct the name or remove the entry"));
+            return Some(format!(
+                "{told}: no scenario that is run has such a name; correct the name or remove the entry"
+            ));
         }
         let ids: Vec<&str> = self.backends.iter().map(|backend| backend.id()).collect();
         if !ids.iter().any(|id| entry.names_backend(id)) {

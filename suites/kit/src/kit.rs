@@ -252,8 +252,7 @@ impl Kit {
         let selection = Selection::read(&self.suites, &places)?;
         let backends = self.backends();
         let ids: Vec<String> = backends.iter().map(|backend| backend.id().to_owned()).collect();
-        let conformance =
-            Conformance::new(selection, backends, self.name, self.folder.join("snapshots"), self.compare);
+        let conformance = Conformance::new(selection, backends, self.name, self.folder.join("snapshots"), self.compare);
         let mut tests = Arc::new(conformance).tests();
         for (entry, id) in self.runtimes.into_iter().zip(ids) {
             let certify = entry.certification(&self.lock);

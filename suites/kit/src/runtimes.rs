@@ -38,7 +38,12 @@ impl RuntimeEntry {
     /// let mine = RuntimeEntry::new("mine", "my-runtime", "0.3.1", || std::sync::Arc::new(MyRuntime));
     /// assert_eq!(mine.id(), "mine");
     /// ```
-    pub fn new<R: Runtime>(id: &str, name: &str, version: &str, start: impl Fn() -> Arc<R> + Send + Sync + 'static) -> Self {
+    pub fn new<R: Runtime>(
+        id: &str,
+        name: &str,
+        version: &str,
+        start: impl Fn() -> Arc<R> + Send + Sync + 'static,
+    ) -> Self {
         Self {
             id: id.to_owned(),
             subject: Subject { name: name.to_owned(), version: version.to_owned() },

@@ -157,7 +157,11 @@ fn outcome_that_breaks_its_rule_is_red_until_the_ledger_explains_it() {
     let files = [("keyalike/scenarios/own/broken.scenario", BROKEN)];
     let folder = package(&files);
     let told = failure(kit(folder.path()).runtime(smol()).suite("reentry/same-task"), name);
-    for part in ["EXCLUSION-2 (MUST): A free mutex is granted without a wait", "[[violation]]", "verdict                completed"] {
+    for part in [
+        "EXCLUSION-2 (MUST): A free mutex is granted without a wait",
+        "[[violation]]",
+        "verdict                completed",
+    ] {
         assert!(told.contains(part), "`{part}` is not in:\n{told}");
     }
     let ledger = "[[violation]]\nscenario = \"own/broken\"\nbackends = [\"*\"]\nreason = \"why\"\nsource = \"where\"\n";
@@ -177,10 +181,15 @@ fn snapshots_that_are_missing_pending_or_orphaned_are_red() {
     check_red(kit(empty.path()).runtime(smol()).suite("reentry"), folder_test, "there are no snapshots in ");
     let snapshot = |name: &str| format!("keyalike/snapshots/smol+mine/{name}");
     let (orphan, pending) = (snapshot("reentry/no-more.snap"), snapshot("reentry/same-task.snap.new"));
-    let folder = package(&[(&orphan, ""), (&pending, ""), ("keyalike/snapshots/tokio+mine/reentry/same-task.snap", "")]);
+    let folder =
+        package(&[(&orphan, ""), (&pending, ""), ("keyalike/snapshots/tokio+mine/reentry/same-task.snap", "")]);
     let told = failure(kit(folder.path()).runtime(smol()).suite("reentry"), folder_test);
     assert!(told.contains("smol+mine/reentry/no-more has no scenario; delete "), "{told}");
     assert!(told.contains("reentry/same-task.snap is pending; review it with"), "{told}");
     let named = kit(folder.path()).runtime(smol()).suite("reentry");
-    check_red(named, "snapshots::every_folder_has_its_runtime", "no runtime of this test has the snapshots of tokio+mine");
+    check_red(
+        named,
+        "snapshots::every_folder_has_its_runtime",
+        "no runtime of this test has the snapshots of tokio+mine",
+    );
 }

@@ -68,7 +68,6 @@ fn bad_adapter_of_a_lock_is_convicted_by_its_fault(#[case] certificate: Certific
 
 #[rstest]
 #[case::spawn_runs_nothing(runtime(runtimes::RunsNothing), Fault::SpawnRunsNothing)]
-#[case::join_returns_early(runtime(runtimes::JoinsEarly), Fault::JoinReturnsEarly)]
 #[case::join_loses_the_panic(runtime(runtimes::LosesPanics), Fault::JoinLosesThePanic)]
 #[case::join_passes_the_panic_on(runtime(runtimes::PassesPanicsOn), Fault::JoinLosesThePanic)]
 #[case::abort_returns_early(runtime(runtimes::AbortsEarly), Fault::AbortReturnsEarly)]
@@ -81,6 +80,14 @@ fn bad_adapter_of_a_lock_is_convicted_by_its_fault(#[case] certificate: Certific
 #[case::block_on_does_not_return(runtime(runtimes::NeverReturns), Fault::BlockOnDoesNotReturn)]
 fn bad_adapter_of_a_runtime_is_convicted_by_its_fault(#[case] certificate: Certificate, #[case] fault: Fault) {
     check_convicted(&certificate, fault);
+}
+
+/// It cannot know of a panic that it does not wait for, so it has two faults.
+#[test]
+fn join_that_does_not_wait_is_convicted_of_that_first() {
+    let certificate = runtime(runtimes::JoinsEarly);
+    let faults: Vec<Fault> = certificate.convictions.iter().map(|conviction| conviction.fault).collect();
+    assert_eq!(faults, [Fault::JoinReturnsEarly, Fault::JoinLosesThePanic], "{certificate}");
 }
 
 fn check_honest<L: LockLibrary>() {

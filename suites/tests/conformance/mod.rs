@@ -5,8 +5,7 @@
 //! disagree, the fault is the harness's.
 
 use std::collections::BTreeSet;
-use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, LazyLock};
 
@@ -14,13 +13,10 @@ use backends::Entry;
 use harness::backend::Backend;
 use harness::driver::program::Program;
 use harness::isolation::Workshop;
-use harness::runner::{CellError, Options, run_cell};
 use harness::suite::Suite;
+use keyalike::reviewed;
 use keyalike_suites as suites;
 use libtest_mimic::{Arguments, Failed, Trial};
-
-/// How the reviewer accepts what is new.
-const REVIEW: &str = "review it with `cargo insta review`, and accept it only with a sentence that explains it";
 
 static SUITE: LazyLock<Suite> =
     LazyLock::new(|| suites::read(&suites::root()).unwrap_or_else(|error| panic!("{error}")));
@@ -103,7 +99,7 @@ fn trials(backend: Arc<dyn Backend>, standard: &Standard) -> Vec<Trial> {
     }
     if matches!(standard, Standard::Own) {
         trials.push(Trial::test(format!("{id}::snapshots_are_reviewed_and_have_their_scenario"), move || {
-            check_folder(&id)
+            Ok(reviewed::check_folder(&folder(&id), has_subject)?)
         }));
     }
     trials
@@ -129,14 +125,8 @@ fn folder(backend: &str) -> PathBuf {
 }
 
 fn observe(backend: &dyn Backend, program: &Arc<Program>) -> Result<String, Failed> {
-    let options = Options { runs: 1, workers: Arc::clone(&WORKERS), isolate: false };
-    run_cell(backend, program, &options).map(|outcome| outcome.text()).map_err(|error| match error {
-        CellError::Varies(variants) => {
-            let texts = variants.iter().map(|variant| format!("{}:\n{}", variant.seat, variant.outcome.text()));
-            Failed::from(format!("two runs differ:\n{}", texts.collect::<Vec<_>>().join("\n\n")))
-        }
-        error => Failed::from(error.to_string()),
-    })
+    let outcome = keyalike::cells::observe(backend, program, &WORKERS)?;
+    Ok(outcome.text())
 }
 
 fn check_scenario(backend: &dyn Backend, program: &Arc<Program>, standard: &Standard) -> Result<(), Failed> {
@@ -164,7 +154,7 @@ fn check_pairs(backend: &dyn Backend, first: &str, standard: &Standard) -> Resul
     match standard {
         Standard::Own => assert_reviewed(backend.id(), &name, &table.join("\n\n")),
         Standard::Sibling(sibling) => {
-            let reviewed = read_snapshot(sibling, &name)?;
+            let reviewed = reviewed::read_snapshot(&folder(sibling), &name)?;
             let known: BTreeSet<&str> = reviewed.split("\n\n").collect();
             match table.iter().find(|entry| !known.contains(entry.as_str())) {
                 None => Ok(()),
@@ -180,19 +170,12 @@ fn first_verbs() -> BTreeSet<String> {
 }
 
 fn assert_reviewed(backend: &str, name: &str, text: &str) -> Result<(), Failed> {
-    let (theme, scenario) = name.rsplit_once('/').unwrap_or(("", name));
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path(folder(backend).join(theme));
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.set_description(name);
-    let assertion = || settings.bind(|| insta::assert_snapshot!(scenario, text));
-    std::panic::catch_unwind(AssertUnwindSafe(assertion))
-        .map_err(|_| Failed::from(format!("{backend}/{name} is new or has changed; {REVIEW}")))
+    let compare = |name: &str, text: &str| insta::assert_snapshot!(name, text);
+    Ok(reviewed::assert_reviewed(&folder(backend), name, text, compare)?)
 }
 
 fn assert_like_sibling(backend: &str, sibling: &str, name: &str, text: &str) -> Result<(), Failed> {
-    match read_snapshot(sibling, name)? == text {
+    match reviewed::read_snapshot(&folder(sibling), name)? == text {
         true => Ok(()),
         false => Err(unlike(backend, sibling, name, text)),
     }
@@ -203,36 +186,6 @@ fn unlike(backend: &str, sibling: &str, name: &str, text: &str) -> Failed {
         "{backend} and {sibling} have the same locks, and {name} concerns no runtime, yet they differ. The harness is at \
          fault, or the library knows its runtime. {backend} did:\n{text}"
     ))
-}
-
-/// Returns the text of a reviewed snapshot, without its header.
-fn read_snapshot(backend: &str, name: &str) -> Result<String, Failed> {
-    let path = folder(backend).join(format!("{name}.snap"));
-    let file = std::fs::read_to_string(&path)
-        .map_err(|error| Failed::from(format!("{}: {error}; {REVIEW}", path.display())))?;
-    let text = file.splitn(3, "---\n").nth(2).unwrap_or_default();
-    Ok(text.trim_end_matches('\n').to_owned())
-}
-
-/// Checks that a folder holds nothing pending and nothing that has lost its scenario.
-fn check_folder(backend: &str) -> Result<(), Failed> {
-    let folder = folder(backend);
-    let mut wrong = Vec::new();
-    for entry in walkdir::WalkDir::new(&folder).sort_by_file_name() {
-        let entry = entry.map_err(|error| Failed::from(error.to_string()))?;
-        if !entry.file_type().is_file() {
-            continue;
-        }
-        let place = entry.path().strip_prefix(&folder).unwrap_or_else(|_| Path::new(""));
-        let name = place.with_extension("").display().to_string();
-        match place.extension().and_then(|extension| extension.to_str()) {
-            Some("snap") if has_subject(&name) => {}
-            Some("snap") => wrong.push(format!("{backend}/{name} has no scenario; delete {}", place.display())),
-            Some("new") => wrong.push(format!("{backend}/{name} is pending; {REVIEW}")),
-            _ => wrong.push(format!("{backend}/{} is no snapshot; delete it", place.display())),
-        }
-    }
-    if wrong.is_empty() { Ok(()) } else { Err(Failed::from(wrong.join("\n"))) }
 }
 
 fn has_subject(name: &str) -> bool {

@@ -122,9 +122,10 @@ fn take(object: &Arc<dyn Object>, doing: &Doing) -> Result<Hand, Conviction> {
     let mut hand = Hand::acquire(object);
     match hand.settle()? {
         Poll::Ready(Reply::Granted) => Ok(hand),
-        Poll::Ready(Reply::Refused(message)) => {
-            Err(convict(Fault::RefusesAFreeLock, format!("an acquire of a free lock gives an error: {}", text(&message))))
-        }
+        Poll::Ready(Reply::Refused(message)) => Err(convict(
+            Fault::RefusesAFreeLock,
+            format!("an acquire of a free lock gives an error: {}", text(&message)),
+        )),
         Poll::Ready(Reply::Answer(_) | Reply::Unsupported) => {
             Err(convict(Fault::CapabilityNotThere, "there is no acquire, without which there is nothing to test"))
         }
@@ -212,7 +213,9 @@ fn held_lock(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
     }
     match waiter.settle()? {
         Poll::Ready(Reply::Granted) => drop(waiter),
-        Poll::Ready(_) => return Err(convict(Fault::RefusesAFreeLock, "a waiter is woken by a release and gets an error")),
+        Poll::Ready(_) => {
+            return Err(convict(Fault::RefusesAFreeLock, "a waiter is woken by a release and gets an error"));
+        }
         Poll::Pending => return Err(why_pending(&object, waiter, doing)?),
     }
     match is_free(&object, doing)? {
@@ -292,7 +295,11 @@ fn questions(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
         true => Ok(()),
         false => Err(convict(
             Fault::Nondeterminism,
-            format!("two new locks print differently: `{}` and `{}`", free.unwrap_or_default(), again.unwrap_or_default()),
+            format!(
+                "two new locks print differently: `{}` and `{}`",
+                free.unwrap_or_default(),
+                again.unwrap_or_default()
+            ),
         )),
     }
 }
@@ -316,10 +323,9 @@ fn ask_debug(object: &Arc<dyn Object>, doing: &Doing, what: &str) -> Result<Opti
     match asked {
         Ok(Poll::Ready(Reply::Answer(text))) => Ok(Some(text)),
         Ok(_) => Ok(None),
-        Err(payload) => Err(convict(
-            Fault::DebugPanics,
-            format!("printing {what} panics: {}", text(&panic_message(&*payload))),
-        )),
+        Err(payload) => {
+            Err(convict(Fault::DebugPanics, format!("printing {what} panics: {}", text(&panic_message(&*payload)))))
+        }
     }
 }
 

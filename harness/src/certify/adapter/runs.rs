@@ -45,14 +45,20 @@ pub(super) fn check<R: Runtime>(bench: &Bench<R>, adapter: &Adapter) -> Option<C
                 });
                 driven.map_err(|error| told(&error))?;
                 if let Some((one, other)) = differs {
-                    return Err(convict(Fault::Nondeterminism, format!("two runs of one script differ:\n{one}\n\n{other}")));
+                    return Err(convict(
+                        Fault::Nondeterminism,
+                        format!("two runs of one script differ:\n{one}\n\n{other}"),
+                    ));
                 }
             }
             let outcome = seen.expect("each script has run");
             if *text == OTHER_TASK && outcome.lines.get(1).is_some_and(|line| line.ends_with("  refused")) {
                 return Err(convict(
                     Fault::RefusesToWait,
-                    format!("a task holds the lock, and the acquire of another one gives an error:\n{}", outcome.text()),
+                    format!(
+                        "a task holds the lock, and the acquire of another one gives an error:\n{}",
+                        outcome.text()
+                    ),
                 ));
             }
         }

@@ -59,15 +59,13 @@ adapter!(
 static MOOD: AtomicUsize = AtomicUsize::new(0);
 
 adapter!(
-    /// Every seventh time it asks twice, or not, and gives way in between.
+    /// Every seventh time it thinks again before it asks.
     Moody, PLAIN,
     acquire: |this| {
-        let guard = this.0.lock().await;
         if MOOD.fetch_add(1, Ordering::Relaxed) % 7 == 6 {
-            drop(guard);
-            return Err(Message::text("in a bad mood"));
+            smol::future::yield_now().await;
         }
-        Ok(guard)
+        Ok(this.0.lock().await)
     },
     try: |this| tried(&this.0)
 );
@@ -381,8 +379,14 @@ maybe!(
 maybe!(
     /// Locks nothing.
     NoLockAtAll,
-    acquire: |_this| Ok(Maybe(None)),
-    try: |_this| Ok(Maybe(None))
+    acquire: |this| {
+        drop(this.0.lock().await);
+        Ok(Maybe(None))
+    },
+    try: |this| {
+        drop(this.0.try_lock());
+        Ok(Maybe(None))
+    }
 );
 
 /// A queue that hands over, asked twice: who asks again stands behind the others.

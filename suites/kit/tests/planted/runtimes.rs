@@ -72,16 +72,9 @@ runtime!(
 runtime!(
     /// Does not wait for the task that it joins.
     JoinsEarly, drop_aborts: true, handle: Task<()>, spawn: |task| smol::spawn(task),
-    join: |task| match task.is_finished() {
-        true => join_unwinding(task).await,
-        false => {
-            // A task that panics at once is waited for, so that this is its only fault.
-            for _ in 0..3 {
-                smol::future::yield_now().await;
-            }
-            task.detach();
-            Ending::Returned
-        }
+    join: |task| {
+        task.detach();
+        Ending::Returned
     },
     abort: |task| abort(task).await, detach: |task| task.detach()
 );
