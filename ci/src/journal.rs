@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use harness::backend::{Backend, Description};
 use harness::driver::program::Program;
@@ -44,6 +45,12 @@ struct Head {
     backends: Vec<Description>,
     repeat: usize,
     isolated: bool,
+    /// What `--watchdog` was set to.
+    #[serde(default)]
+    watchdog: Option<Duration>,
+    /// How the workers were started: what runs, and not only what they say they are.
+    #[serde(default)]
+    workers: Vec<String>,
 }
 
 /// Which build of the program wrote it: another may hold other locks.
@@ -74,6 +81,8 @@ impl Journal {
             backends: backends.iter().map(|backend| backend.description().clone()).collect(),
             repeat: options.runs,
             isolated: options.isolate,
+            watchdog: options.workers.limit(),
+            workers: backends.iter().filter_map(|backend| Some(backend.worker()?.text())).collect(),
         };
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(refuse("it is no file".to_owned()));
@@ -154,8 +163,10 @@ fn differences(theirs: &Head, ours: &Head) -> String {
         "another build of keyalike"
     } else if theirs.backends != ours.backends {
         "a run on other backends"
+    } else if theirs.workers != ours.workers {
+        "a run with another --worker"
     } else {
-        "a run with another --repeat or --isolate"
+        "a run with another --repeat, --isolate or --watchdog"
     };
     format!("it is the journal of {what}")
 }

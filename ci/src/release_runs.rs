@@ -78,8 +78,8 @@ impl ReleaseRuns {
         match start(&Release::of(pair, version), &self.places, &options.workers) {
             Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?)),
             Err(Failure::Release(error)) if error.is_of_release() => Ok(Ran::Skipped(error.to_string())),
-            // Libraries that do not go together are told by the worker instead of a hello.
-            Err(Failure::Isolation(error)) => Ok(Ran::Skipped(error.to_string())),
+            // Libraries that do not go together are told by the worker instead of a hello. Any other trouble is its own.
+            Err(Failure::Isolation(error)) if error.is_refusal() => Ok(Ran::Skipped(error.to_string())),
             Err(failure) => Err(failure),
         }
     }
@@ -91,7 +91,12 @@ impl ReleaseRuns {
 ///
 /// [`Failure::Release`], if the sources are gone.
 pub(crate) fn places() -> Result<Places, Failure> {
-    Ok(Places::new(output::note)?)
+    let places = Places::new(output::note)?;
+    // What it starts to make a worker ends with this program, however that ends.
+    Ok(match std::env::current_exe() {
+        Ok(program) => places.guarded_by(program),
+        Err(_) => places,
+    })
 }
 
 /// Makes the worker of a release, greets it, and returns its backend.

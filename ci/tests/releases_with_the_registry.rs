@@ -56,3 +56,18 @@ fn dependency_of_a_lock_library_is_run_under_it() {
     let arguments = ["versions", "event-listener", "5.3.0", "5.4.0", "--scenario", "reentry/by-try"];
     check(&arguments, 0, &["smol+event-listener@5.3.0 -> smol+event-listener@5.4.0", "changed (0)"]);
 }
+
+/// A release may be left out because it says that it cannot be. A worker that fails otherwise is a failure of the harness.
+#[rstest]
+#[case::it_cannot_be(3, &["left out", "they do not go together"])]
+#[case::it_fails(1, &["error: the worker", "gave no hello"])]
+fn release_is_left_out_only_if_it_cannot_be(#[case] code: i32, #[case] said: &[&str]) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let sabotage = format!(
+        "import os, sys\nif 'keyalike_worker' in sys.orig_argv:\n    os.write(2, b'they do not go together')\n    os._exit({code})\n"
+    );
+    std::fs::write(folder.path().join("sitecustomize.py"), sabotage).expect("it can be written");
+    let mut command = program::program(&["versions", "anyio", "4.5.0", "4.6.1", "--scenario", "reentry/same-task"]);
+    command.env("PYTHONPATH", folder.path());
+    program::check_output(command, 3, said);
+}

@@ -247,6 +247,63 @@ fn a_journal_of_another_run_is_refused(#[case] contents: &str, #[case] said: &st
     program::check_output(output, 2, &[said, "remove it"]);
 }
 
+#[rstest]
+#[case::another_watchdog(&["--watchdog", "7"], "another --repeat, --isolate or --watchdog")]
+#[case::another_command(&["--worker", "sh worker.sh --faster"], "another --worker")]
+fn a_journal_of_a_run_with_other_arguments_is_refused(#[case] other: &[&str], #[case] said: &str) {
+    // The second scenario has no outcome, so that the journal stays.
+    let (folder, _) = folder("misbehave() { echo nonsense; }\nhello\nserve\n");
+    let run = |watchdog: &str, worker: &str| {
+        let mut command = program(&["run", "--scenario", "t", "--resume", "run.journal"]);
+        command.args(["--watchdog", watchdog, "--worker", worker]).current_dir(folder.path());
+        command
+    };
+    program::check_output(run("5", "sh worker.sh"), 3, &["nonsense"]);
+    assert!(folder.path().join("run.journal").exists());
+    let value = |name: &str, usual: &str| match other {
+        [given, value] if *given == name => (*value).to_owned(),
+        _ => usual.to_owned(),
+    };
+    let changed = run(&value("--watchdog", "5"), &value("--worker", "sh worker.sh"));
+    program::check_output(changed, 2, &[said, "remove it"]);
+    program::check_output(run("5", "sh worker.sh"), 3, &["nonsense"]);
+}
+
+/// A Python that never gets done with making an environment.
+const SLOW_PYTHON: &str = "#!/bin/sh\ncase \"$*\" in *venv*) sh -c 'echo $$ > \"$0.pid\"; sleep 1000; true' \"$0\"; true;; *) echo fake;; esac\n";
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_makes_a_worker_ends_with_a_keyalike_that_is_killed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let python = folder.path().join("python");
+    fs::write(&python, SLOW_PYTHON).expect("it can be written");
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("it can be changed");
+    let mut keyalike = program(&["run", "--backend", "asyncio"])
+        .env("KEYALIKE_PYTHON", &python)
+        .env("CARGO_TARGET_DIR", folder.path().join("target"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let pid_file = folder.path().join("python.pid");
+    let pid = wait_for(|| fs::read_to_string(&pid_file).ok().filter(|text| text.ends_with('\n')));
+    keyalike.kill().expect("it can be killed");
+    keyalike.wait().expect("it ends");
+    let status = format!("/proc/{}/status", pid.trim());
+    wait_for(|| {
+        let state = fs::read_to_string(&status).unwrap_or_default();
+        let is_gone = state.is_empty() || state.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
+        is_gone.then_some(())
+    });
+    // Nothing is left that could hold what the next run needs.
+    let locks = fs::read_dir(folder.path().join("target/venvs")).expect("it was made").flatten();
+    for lock in locks.filter(|entry| entry.path().extension().is_some_and(|it| it == "lock")) {
+        wait_for(|| fs::File::open(lock.path()).ok()?.try_lock().ok());
+    }
+}
+
 /// Waits for something that happens in another process.
 fn wait_for<T>(mut happened: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();

@@ -19,7 +19,7 @@ use crate::driver::program::Program;
 use crate::protocol::{Hello, Job, Order, Script};
 use crate::transcript::Transcript;
 use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};
-pub use kinship::{end_with_parent, guard};
+pub use kinship::{end_with_parent, guard, guarded};
 use worker_process::WorkerProcess;
 
 /// How to start a worker.
@@ -56,10 +56,7 @@ impl WorkerCommand {
     }
 
     fn command(&self, guard: Option<&PathBuf>) -> Command {
-        let mut command = Command::new(guard.unwrap_or(&self.program));
-        if guard.is_some() {
-            command.args(["guard", "--parent", &std::process::id().to_string(), "--"]).arg(&self.program);
-        }
+        let mut command = guarded(&self.program, guard.map(PathBuf::as_path));
         command.args(&self.arguments);
         command
     }
@@ -86,6 +83,8 @@ pub enum IsolationError {
         command: String,
         /// What it did instead.
         how: String,
+        /// Whether it ended with exit code 3: the worker works, and says that its backend cannot be.
+        cannot_be: bool,
         /// The tail of its stderr.
         stderr: String,
     },
@@ -121,6 +120,13 @@ pub enum IsolationError {
         /// The tail of its stderr.
         stderr: String,
     },
+}
+
+impl IsolationError {
+    /// Returns whether the worker itself says that its backend cannot be started here, which is no fault of the worker.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::NoHello { cannot_be: true, .. })
+    }
 }
 
 fn say_stderr(stderr: &str) -> String {
@@ -229,6 +235,11 @@ impl Workshop {
         }
         let guard = self.guard.as_ref().filter(|_| !command.is_own);
         Ok((WorkerProcess::start(command, guard, self.patience(command))?, false))
+    }
+
+    /// Returns the limit that was set, if one was.
+    pub fn limit(&self) -> Option<Duration> {
+        self.limit
     }
 
     fn give_back(&self, command: &WorkerCommand, worker: WorkerProcess) {

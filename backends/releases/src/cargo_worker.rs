@@ -7,7 +7,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use harness::isolation::WorkerCommand;
 use serde::{Deserialize, Serialize};
@@ -96,14 +96,14 @@ impl Worker<'_> {
         if let Some(built) = kept(&folder, &fingerprint) {
             return Ok((folder, built));
         }
-        let _exclusive = Exclusive::wait(&folder, &format!("the worker of {what}"), &*self.places.say)?;
+        let exclusive = Exclusive::wait(&folder, &format!("the worker of {what}"), &*self.places.say)?;
         if let Some(built) = kept(&folder, &fingerprint) {
             return Ok((folder, built));
         }
         (self.places.say)(&format!("building the worker of {what} (once)"));
         self.write(&folder, template)?;
-        let features = self.probe(&folder, &workers, template)?;
-        self.build(&folder, &workers, &features)?;
+        let features = self.probe(&folder, &workers, template, &exclusive)?;
+        self.build(&folder, &workers, &features, &exclusive)?;
         let built = Built { fingerprint, features };
         let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
         std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
@@ -180,8 +180,15 @@ impl Worker<'_> {
     }
 
     /// Returns the capabilities whose files compile with the release.
-    fn probe(&self, folder: &Path, workers: &Path, template: &Template) -> Result<BTreeSet<String>, ReleaseError> {
-        let output = self.cargo(folder, workers, &["build", "--examples", "--keep-going", "--message-format=json"])?;
+    fn probe(
+        &self,
+        folder: &Path,
+        workers: &Path,
+        template: &Template,
+        exclusive: &Exclusive,
+    ) -> Result<BTreeSet<String>, ReleaseError> {
+        let arguments = ["build", "--examples", "--keep-going", "--message-format=json"];
+        let output = self.cargo(folder, workers, &arguments, exclusive)?;
         let messages: Vec<Value> =
             output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
         let compiled: BTreeSet<String> = messages
@@ -218,13 +225,19 @@ impl Worker<'_> {
     }
 
     /// Builds the program with what compiles, and puts it where it is kept.
-    fn build(&self, folder: &Path, workers: &Path, features: &BTreeSet<String>) -> Result<(), ReleaseError> {
+    fn build(
+        &self,
+        folder: &Path,
+        workers: &Path,
+        features: &BTreeSet<String>,
+        exclusive: &Exclusive,
+    ) -> Result<(), ReleaseError> {
         let packages = folder.join("src/packages.rs");
         let lock = std::fs::read_to_string(folder.join("Cargo.lock")).map_err(at(folder.join("Cargo.lock")))?;
         std::fs::write(&packages, template::packages(&locked(&lock))).map_err(at(&packages))?;
         let features = features.iter().cloned().collect::<Vec<_>>().join(",");
         let arguments = ["build", "--bins", "--features", &features, "--message-format=json-render-diagnostics"];
-        let output = self.cargo(folder, workers, &arguments)?;
+        let output = self.cargo(folder, workers, &arguments, exclusive)?;
         let program = output
             .stdout
             .split(|byte| *byte == b'\n')
@@ -239,12 +252,18 @@ impl Worker<'_> {
         std::fs::rename(&fresh, &place).map_err(at(&place))
     }
 
-    fn cargo(&self, folder: &Path, workers: &Path, arguments: &[&str]) -> Result<Output, ReleaseError> {
+    fn cargo(
+        &self,
+        folder: &Path,
+        workers: &Path,
+        arguments: &[&str],
+        exclusive: &Exclusive,
+    ) -> Result<Output, ReleaseError> {
         let mut command: Command = cargo();
         command.args(arguments).arg("--target-dir").arg(workers.join("target")).current_dir(folder);
         // Warnings of old releases and of files that are compiled to see whether they do are nobody's business.
-        command.env("CARGO_TERM_COLOR", "never").env("CARGO_BUILD_WARNINGS", "allow").stdin(Stdio::null());
-        command.output().map_err(no_cargo)
+        command.env("CARGO_TERM_COLOR", "never").env("CARGO_BUILD_WARNINGS", "allow");
+        self.places.run(&command, exclusive).map_err(no_cargo)
     }
 
     fn broken(&self, folder: &Path, why: String) -> ReleaseError {

@@ -2,13 +2,14 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::error::{ReleaseError, at};
 
 /// Held while something is made. Dropping it lets the next process in.
 #[derive(Debug)]
 pub struct Exclusive {
-    _file: File,
+    file: File,
 }
 
 impl Exclusive {
@@ -26,7 +27,9 @@ impl Exclusive {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(at(folder))?;
         }
-        let opened = File::options().create(true).truncate(false).write(true).open(&file).map_err(at(&file))?;
+        // Readable, for whoever gets it as its standard input finds it empty.
+        let opened =
+            File::options().create(true).truncate(false).read(true).write(true).open(&file).map_err(at(&file))?;
         match opened.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -35,13 +38,34 @@ impl Exclusive {
             }
             Err(TryLockError::Error(source)) => return Err(ReleaseError::File { path: file, source }),
         }
-        Ok(Self { _file: opened })
+        Ok(Self { file: opened })
+    }
+
+    /// Returns a share in it, for the standard input of a program that takes part in the work. It is held until all shares
+    /// are gone.
+    pub(crate) fn share(&self) -> std::io::Result<Stdio> {
+        Ok(self.file.try_clone()?.into())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn nobody_is_let_in_while_a_program_that_takes_part_still_runs() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let first = Exclusive::wait(&folder.path().join("it"), "it", &|_| {}).expect("nobody holds it");
+        let share = first.share().expect("it can be shared");
+        let mut builder = std::process::Command::new("sleep").arg("1000").stdin(share).spawn().expect("it starts");
+        drop(first);
+        let lock = || File::open(folder.path().join("it.lock")).expect("it is there").try_lock();
+        assert!(matches!(lock(), Err(TryLockError::WouldBlock)));
+        builder.kill().expect("it can be killed");
+        builder.wait().expect("it ends");
+        assert!(lock().is_ok());
+    }
 
     #[test]
     fn the_next_is_let_in_when_the_one_before_is_done() {

@@ -1,10 +1,13 @@
 //! Where workers come from and where they are kept: the sources of this workspace, and its target folder.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use harness::isolation::guarded;
+
 use crate::error::ReleaseError;
+use crate::exclusive::Exclusive;
 
 /// The folders, and who hears of progress.
 pub struct Places {
@@ -13,6 +16,7 @@ pub struct Places {
     /// Whom to tell what takes a while.
     pub say: Box<dyn Fn(&str) + Send + Sync>,
     target: OnceLock<PathBuf>,
+    guard: Option<PathBuf>,
 }
 
 impl Places {
@@ -25,7 +29,36 @@ impl Places {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let workspace = path.canonicalize().ok().filter(|path| path.join("harness/Cargo.toml").is_file());
         let workspace = workspace.ok_or(ReleaseError::NoSources { path })?;
-        Ok(Self { workspace, say: Box::new(say), target: OnceLock::new() })
+        Ok(Self { workspace, say: Box::new(say), target: OnceLock::new(), guard: None })
+    }
+
+    /// Has what makes workers started by the command `guard` of `program`, which calls [`guard()`](harness::isolation::guard).
+    #[must_use]
+    pub fn guarded_by(mut self, program: PathBuf) -> Self {
+        self.guard = Some(program);
+        self
+    }
+
+    /// Runs a program that makes a worker, while `exclusive` is held: by the program too, so that the place is not free
+    /// while anything is left of it. It ends with this process, however that ends.
+    pub(crate) fn run(&self, command: &Command, exclusive: &Exclusive) -> std::io::Result<Output> {
+        let mut guarded = guarded(Path::new(command.get_program()), self.guard.as_deref());
+        guarded.args(command.get_args()).stdin(exclusive.share()?);
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => guarded.env(name, value),
+                None => guarded.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            guarded.current_dir(folder);
+        }
+        // The guard ends its whole group, and this process is to have no part in that.
+        #[cfg(unix)]
+        if self.guard.is_some() {
+            std::os::unix::process::CommandExt::process_group(&mut guarded, 0);
+        }
+        guarded.output()
     }
 
     /// Returns the target folder of the workspace, as cargo sees it.

@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 use harness::isolation::WorkerCommand;
 
@@ -43,7 +43,10 @@ pub(crate) fn prepare(release: &Release, places: &Places) -> Result<WorkerComman
     let constraints = lines(&places.workspace.join("backends/python/constraints.txt"))?;
     let recipe = Recipe { requirements: requirements(release), constraints, source: &source };
     let needs_trio = release.parts.runtime == "trio" && recipe.requirements.iter().any(|it| it.starts_with("anyio"));
-    let check = |interpreter: &Path| if needs_trio { agree_with_trio(interpreter, places) } else { Ok(()) };
+    let check = |interpreter: &Path, exclusive: &Exclusive| match needs_trio {
+        true => agree_with_trio(interpreter, places, exclusive),
+        false => Ok(()),
+    };
     let interpreter = environment(&recipe, places, &check)?;
     let arguments = ["-m", "keyalike_worker", "--backend", &release.id].map(str::to_owned);
     Ok(WorkerCommand::foreign(interpreter, arguments))
@@ -59,7 +62,7 @@ pub fn tools(places: &Places) -> Result<PathBuf, ReleaseError> {
     let package = places.workspace.join("backends/python");
     let requirements = lines(&package.join("requirements-dev.txt"))?;
     let recipe = Recipe { requirements, constraints: Vec::new(), source: &package.join("src") };
-    environment(&recipe, places, &|_| Ok(()))
+    environment(&recipe, places, &|_, _| Ok(()))
 }
 
 /// Returns the lines of a list of requirements, without comments.
@@ -73,7 +76,7 @@ fn lines(path: &Path) -> Result<Vec<String>, ReleaseError> {
 fn environment(
     recipe: &Recipe<'_>,
     places: &Places,
-    check: &dyn Fn(&Path) -> Result<(), ReleaseError>,
+    check: &dyn Fn(&Path, &Exclusive) -> Result<(), ReleaseError>,
 ) -> Result<PathBuf, ReleaseError> {
     let requirements = &recipe.requirements;
     let folder = folder(recipe, places)?;
@@ -81,12 +84,16 @@ fn environment(
     let ready = folder.join("keyalike-ready");
     if !ready.is_file() {
         let what = if requirements.is_empty() { "Python alone".to_owned() } else { requirements.join(" ") };
-        let _exclusive = Exclusive::wait(&folder, &format!("the environment of {what}"), &*places.say)?;
+        let exclusive = Exclusive::wait(&folder, &format!("the environment of {what}"), &*places.say)?;
         if !ready.is_file() {
             (places.say)(&format!("making the environment of {what} (once)"));
-            make(&folder, &interpreter, recipe, &what)?;
-            check(&interpreter)?;
-            install_worker(&folder, &interpreter, recipe.source, &what)?;
+            let run = |command: &mut Command, fix| {
+                let output = places.run(command, &exclusive);
+                judge(command, output, &what, fix)
+            };
+            make(&folder, &interpreter, recipe, &run)?;
+            check(&interpreter, &exclusive)?;
+            install_worker(&folder, &interpreter, recipe.source, &run)?;
             std::fs::write(&ready, "").map_err(at(&ready))?;
         }
     }
@@ -95,11 +102,11 @@ fn environment(
 
 /// Takes trio back, release by release, until anyio runs on it: an old anyio says which trio is too old for it, and cannot
 /// know which will be too new.
-fn agree_with_trio(interpreter: &Path, places: &Places) -> Result<(), ReleaseError> {
+fn agree_with_trio(interpreter: &Path, places: &Places, exclusive: &Exclusive) -> Result<(), ReleaseError> {
     let agrees = || {
         let mut command = Command::new(interpreter);
-        let output = command.args(["-W", "ignore", "-c", "import anyio; anyio.run(anyio.sleep, 0, backend='trio')"]);
-        output.output().is_ok_and(|output| output.status.success())
+        command.args(["-W", "ignore", "-c", "import anyio; anyio.run(anyio.sleep, 0, backend='trio')"]);
+        places.run(&command, exclusive).is_ok_and(|output| output.status.success())
     };
     let mut command = Command::new(interpreter);
     command.args(["-c", "import importlib.metadata as it; print(it.version('trio'))"]);
@@ -126,7 +133,7 @@ fn agree_with_trio(interpreter: &Path, places: &Places) -> Result<(), ReleaseErr
         let mut command = Command::new(interpreter);
         command.args(["-m", "pip", "install", "--quiet", "--no-input", &format!("trio=={next}")]);
         // A release that this Python cannot install is passed over like one that does not agree.
-        let _ = run(&mut command, "trio", FIX);
+        let _ = places.run(&command, exclusive);
         tried.push(next.to_string());
     }
     Ok(())
@@ -157,7 +164,10 @@ fn folder(recipe: &Recipe<'_>, places: &Places) -> Result<PathBuf, ReleaseError>
     Ok(places.target()?.join("venvs").join(format!("{name}-{:016x}", hasher.finish())))
 }
 
-fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, what: &str) -> Result<(), ReleaseError> {
+/// Runs a command and returns what it wrote to stdout; with the fix for the case that it fails.
+type RunIt<'a> = &'a dyn Fn(&mut Command, &'static str) -> Result<String, ReleaseError>;
+
+fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, run: RunIt<'_>) -> Result<(), ReleaseError> {
     let requirements = &recipe.requirements;
     // What an interrupted run left behind is worth nothing.
     if folder.exists() {
@@ -168,7 +178,7 @@ fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, what: &str) -> R
     if requirements.is_empty() {
         command.arg("--without-pip");
     }
-    run(command.arg(folder), what, NO_PYTHON)?;
+    run(command.arg(folder), NO_PYTHON)?;
     if requirements.is_empty() {
         return Ok(());
     }
@@ -184,17 +194,17 @@ fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, what: &str) -> R
         if constrained {
             command.arg("--constraint").arg(&constraints);
         }
-        run(command.args(requirements), what, FIX).map(drop)
+        run(command.args(requirements), FIX).map(drop)
     };
     // A release that needs older or newer companions than the pinned ones names them itself.
     install(true).or_else(|_| install(false))
 }
 
 /// Lets the environment find the worker where it lies in the checkout.
-fn install_worker(folder: &Path, interpreter: &Path, source: &Path, what: &str) -> Result<(), ReleaseError> {
+fn install_worker(folder: &Path, interpreter: &Path, source: &Path, run: RunIt<'_>) -> Result<(), ReleaseError> {
     let mut command = Command::new(interpreter);
     command.args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]);
-    let told = run(&mut command, what, NO_PYTHON)?;
+    let told = run(&mut command, NO_PYTHON)?;
     let place = match told.trim() {
         "" => folder.join("lib"),
         place => PathBuf::from(place),
@@ -205,9 +215,19 @@ fn install_worker(folder: &Path, interpreter: &Path, source: &Path, what: &str) 
 
 /// Runs a command and returns what it wrote to stdout.
 fn run(command: &mut Command, what: &str, fix: &'static str) -> Result<String, ReleaseError> {
+    let output = command.output();
+    judge(command, output, what, fix)
+}
+
+/// Returns what a command wrote to stdout, if it succeeded.
+fn judge(
+    command: &Command,
+    output: std::io::Result<Output>,
+    what: &str,
+    fix: &'static str,
+) -> Result<String, ReleaseError> {
     let text = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.output().map_err(|source| ReleaseError::Program { program: text.clone(), source, fix: NO_PYTHON })?;
+    let output = output.map_err(|source| ReleaseError::Program { program: text.clone(), source, fix: NO_PYTHON })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -23,6 +23,15 @@ pub fn end_with_parent() {
 #[cfg(not(target_os = "linux"))]
 pub fn end_with_parent() {}
 
+/// Returns a command that runs `program`; if there is a guard, which calls [`guard()`], the program ends with this process,
+/// and everything with it that it has started. The command needs a process group of its own.
+pub fn guarded(program: &Path, guard: Option<&Path>) -> Command {
+    let Some(guard) = guard else { return Command::new(program) };
+    let mut command = Command::new(guard);
+    command.args(["guard", "--parent", &std::process::id().to_string(), "--"]).arg(program);
+    command
+}
+
 /// How often a guard looks whether the parent still lives. It decides how long an orphan lives, and nothing else.
 #[cfg(unix)]
 const LOOK: std::time::Duration = std::time::Duration::from_millis(50);

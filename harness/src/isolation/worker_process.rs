@@ -227,6 +227,9 @@ pub(crate) enum Parting {
     Lives,
 }
 
+/// The exit code by which a worker says, instead of a hello, that its backend cannot be started.
+const CANNOT_BE: i32 = 3;
+
 /// Waits for the hello of a worker.
 fn welcome(
     command: &WorkerCommand,
@@ -234,9 +237,10 @@ fn welcome(
     channel: &mut Channel,
     watchdog: &mut Watchdog,
 ) -> Result<Hello, IsolationError> {
-    let none = |how: String, channel: &mut Channel| {
-        Err(IsolationError::NoHello { command: command.text(), how, stderr: channel.stderr_tail() })
+    let error = |how: String, cannot_be: bool, channel: &mut Channel| {
+        Err(IsolationError::NoHello { command: command.text(), how, cannot_be, stderr: channel.stderr_tail() })
     };
+    let none = |how: String, channel: &mut Channel| error(how, false, channel);
     let line = loop {
         match channel.next(LOOK_MS) {
             Said::Line(line) => break line,
@@ -250,7 +254,8 @@ fn welcome(
             }
             Said::NoMore(_) => {
                 if let Some(status) = wait_for_end(child, watchdog) {
-                    return none(format!("it ended with {}", say_status(status)), channel);
+                    let cannot_be = status.code() == Some(CANNOT_BE);
+                    return error(format!("it ended with {}", say_status(status)), cannot_be, channel);
                 }
                 return none("it closed its stdout".to_owned(), channel);
             }

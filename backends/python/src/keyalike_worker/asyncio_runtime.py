@@ -287,6 +287,10 @@ class AsyncioRuntime:
     def scope_of(self, task: Task) -> object:
         """Return nothing: a task of asyncio is cancelled as a whole."""
 
+    def gives_way(self, what: object) -> bool:
+        """Return whether it is nothing, as `sleep(0)` yields it."""
+        return what is None
+
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the coroutine yielded no future, such as nothing, as `sleep(0)` does: the loop resumes it."""
         return not hasattr(operation.trap, "_asyncio_future_blocking")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import platform
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any, Callable
 
+from .awaiting import drive, finish
 from .locks import Locks, Mutex
 from .locks.measure import AsyncioMeasure, TrioMeasure
 from .runtime import Runtime
@@ -43,12 +45,39 @@ ASYNCIO_LACKS = {"detach": "asyncio has no call that detaches a task"}
 TRIO_LACKS = dict.fromkeys(("detach", "join", "drop-handle"), "trio has no handles of tasks")
 
 
+class AwaitedScope:
+    """A scope of anyio before 3.0, whose calls are awaited. None of them gives way."""
+
+    def __init__(self, scope: Any) -> None:
+        """Wrap `scope`."""
+        self._scope = scope
+
+    def __enter__(self) -> object:
+        """Begin."""
+        return drive(self._scope.__aenter__())
+
+    def __exit__(self, kind: Any, error: Any, trace: Any, /) -> bool:
+        """End."""
+        return bool(drive(self._scope.__aexit__(kind, error, trace)))
+
+    def cancel(self) -> object:
+        """Cancel."""
+        return finish(self._scope.cancel())
+
+
 def anyio_cancellation() -> Callable[..., Any]:
     """Return what makes a scope of anyio. The oldest releases call it `open_cancel_scope`."""
     import anyio
 
-    make = getattr(anyio, "CancelScope", None) or anyio.open_cancel_scope
-    return lambda *_tasks: make()
+    make = getattr(anyio, "CancelScope", None)
+    if make is None or inspect.isabstract(make):
+        make = anyio.open_cancel_scope
+
+    def enterable(*_tasks: object) -> Any:
+        scope = make()
+        return scope if hasattr(scope, "__enter__") else AwaitedScope(scope)
+
+    return enterable
 
 
 def asyncio_backend(make_locks: Callable[[], Locks], native_cancel: bool, **options: Any) -> Backend:

@@ -17,23 +17,23 @@ class Clock:
 
     def __init__(self) -> None:
         """Begin at an hour at which no difference of two times is lost in rounding."""
-        self._now = 1_000.0
+        self.time = 1_000.0
 
     def now(self) -> float:
-        """Return the time."""
-        return self._now
+        """Return the time, for whoever wants to be able to ask again."""
+        return self.time
 
     def go_to(self, when: float) -> None:
         """Go on to a timer."""
-        self._now = max(when, self._now + LEAST_SECONDS)
+        self.time = max(when, self.time + LEAST_SECONDS)
 
     def hold(self, seconds: float) -> None:
         """Let time pass, here and outside, as a step asks."""
         time.sleep(seconds)
-        self._now += seconds
+        self.time += seconds
 
     def look_away(self, seconds: float) -> None:
         """Let threads work for a moment; time passes as it really does."""
         began = time.monotonic()
         time.sleep(seconds)
-        self._now += time.monotonic() - began
+        self.time += time.monotonic() - began

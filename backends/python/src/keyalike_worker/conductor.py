@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Callable
 
-from .operation import coroutine_of
+from .awaiting import coroutine_of, finish
 from .run import Lacking
+from .runtime import trap
 from .script import Step, groups
-from .task import AT_REST, LetGo, State, Task, drive, finish
+from .task import AT_REST, LetGo, State, Task
 from .transcript import PROBE, REST, message, not_run
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
 ROUNDS_MAX = 1_000
 """The most rounds in which all tasks are asked to let go. A lock that grants more often never comes to rest."""
+
+
+GIVES_WAY_MAX = 10
+"""How often an acquire may give way before it counts as a wait."""
 
 
 class NoObject(Exception):
@@ -226,14 +231,14 @@ class Conductor:
         trials = []
         for index, mutex in enumerate(self.run.objects):
             self.run.begin_count()
-            trials.append("gone" if mutex is None else self._try_once(index, mutex))
+            trials.append("gone" if mutex is None else await self._try_once(index, mutex))
             await self._settle()
         return trials
 
-    def _try_once(self, index: int, mutex: Mutex) -> str:
+    async def _try_once(self, index: int, mutex: Mutex) -> str:
         self.run.touched = index
         try:
-            trial = "free" if self._try_to_take(mutex) else "refused"
+            trial = "free" if await self._try_to_take(mutex) else "refused"
         except BaseException:
             trial = "panicked"
         self.transcript.tried(index, trial)
@@ -248,7 +253,7 @@ class Conductor:
         self.runtime.tell_wakes()
         return trial
 
-    def _try_to_take(self, mutex: Mutex) -> bool:
+    async def _try_to_take(self, mutex: Mutex) -> bool:
         if "try-acquire" not in self.locks.lacks:
             try:
                 mutex.try_acquire()
@@ -257,12 +262,21 @@ class Conductor:
             return True
         if mutex.is_locked():
             return False
-        # One resumption of an acquire takes a free lock; what waits instead is given up at once.
-        try:
-            drive(coroutine_of(mutex.acquire()))
-        except Exception:
-            return False
-        return True
+        # An acquire takes a free lock at once, or after it has given way; what waits instead is given up.
+        coroutine = coroutine_of(mutex.acquire())
+        signal: Any = None
+        for _ in range(GIVES_WAY_MAX):
+            try:
+                what = coroutine.send(signal)
+            except StopIteration:
+                return True
+            except Exception:
+                return False
+            if not self.runtime.gives_way(what):
+                break
+            signal = await trap(what)
+        coroutine.close()
+        return False
 
     async def _rest(self) -> None:
         """Have everybody let go of everything: waits first, then kept futures, then guards, until nothing changes."""

@@ -6,8 +6,10 @@ yields to the runtime is seen on its way, so that one can be kept and left alone
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Callable, Union
+
+from .awaiting import coroutine_of
 
 if TYPE_CHECKING:
     from .locks import Mutex
@@ -32,17 +34,8 @@ class Refused:
 Reply = Union[Granted, Refused]
 
 
-async def _await(awaitable: Awaitable[object]) -> object:
-    return await awaitable
-
-
 async def _fail(error: BaseException) -> object:
     raise error
-
-
-def coroutine_of(awaitable: Any) -> Coroutine[Any, Any, object]:
-    """Return what drives whatever a library has its users await. What cannot be awaited raises when driven."""
-    return awaitable if isinstance(awaitable, Coroutine) else _await(awaitable)
 
 
 class Operation:

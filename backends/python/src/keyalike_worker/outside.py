@@ -12,6 +12,7 @@ import platform
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 LOOK_SECONDS = 0.0005
 """How long to wait between two looks at threads at work. It decides how soon their end is seen, and nothing else."""
@@ -35,6 +36,34 @@ _own: set[int] = set()
 """The worker's own threads, by the kernel's numbers."""
 
 
+_may_be = True
+"""Whether there may be any: to look costs more than to wait for most steps."""
+
+
+def watch() -> None:
+    """Look for threads only when one has been started. To be called when there are none but the worker's own."""
+    global _may_be
+    _may_be = False
+    if sys.version_info >= (3, 12):
+        sys.addaudithook(_note)
+        return
+    # Older releases tell no hook.
+    start = _thread.start_new_thread
+
+    def noted(*arguments: Any, **options: Any) -> int:
+        _note("_thread.start_new_thread", ())
+        return start(*arguments, **options)
+
+    for module, name in ((_thread, "start_new_thread"), (threading, "_start_new_thread")):
+        setattr(module, name, noted)
+
+
+def _note(event: str, _arguments: object) -> None:
+    global _may_be
+    if event.startswith("_thread.start"):
+        _may_be = True
+
+
 def _open_tasks() -> int | None:
     try:
         return os.open("/proc/self/task", os.O_RDONLY | os.O_CLOEXEC)
@@ -53,7 +82,7 @@ def is_own() -> None:
 
 def is_at_work() -> bool:
     """Return whether a thread beside the calling one may still do something."""
-    if _count() <= len(_own) + 1:
+    if not _may_be or _count() <= len(_own) + 1:
         return False
     known = {*_own, threading.get_native_id()}
     idle = set(_idle_threads_of_trio())

@@ -91,6 +91,9 @@ class Runtime(Protocol):
     def scope_of(self, task: Task) -> object:
         """Return what the runtime would cancel the calling task by. What is left alone must not change it."""
 
+    def gives_way(self, what: object) -> bool:
+        """Return whether the runtime resumes by itself, and at once, what yields this."""
+
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the runtime would resume the operation by itself."""
 

@@ -5,13 +5,13 @@ It takes steps, owns its guards and futures, and lets go of them in reverse orde
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Callable, Union
 
-from .operation import Belonging, Granted, Guard, Operation, Refused, Reply, Scope, coroutine_of
+from .awaiting import Suspended, drive, finish
+from .operation import Belonging, Granted, Guard, Operation, Refused, Reply, Scope
 from .run import Lacking
 from .runtime import leaves
 from .transcript import TEXT_MAX, What, acquired, message, not_run, panicked, refused, waits
@@ -64,27 +64,6 @@ class LockPanic(Exception):
         """`error` is the lock's own."""
         super().__init__(type(error).__name__)
         self.error = error
-
-
-class Suspended(Exception):
-    """A call that is not over when it gives way, where nothing can be awaited."""
-
-
-def drive(coroutine: Coroutine[Any, Any, object]) -> None:
-    """Run a coroutine to its end. Raises `Suspended` if it gives way."""
-    try:
-        coroutine.send(None)
-    except StopIteration:
-        return
-    with contextlib.suppress(Exception):
-        coroutine.close()
-    raise Suspended
-
-
-def finish(result: object) -> None:
-    """Await what a call returned, if it can be awaited. Raises `Suspended` if it gives way."""
-    if isinstance(result, Awaitable):
-        drive(coroutine_of(result))
 
 
 Command = Union[Sequence["Step"], LetGo]

@@ -93,7 +93,7 @@ class TrioClock(trio.abc.Clock):  # type: ignore[misc]
             self.turns_left -= 1
             if self.turns_left < 0:
                 raise Abandoned
-        return self._clock.now()
+        return self._clock.time
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Return how long to sleep when nothing can run: not at all, for then time goes on to the deadline."""
@@ -205,6 +205,9 @@ class TrioRuntime:
         self._is_interrupted = False
         self._instrument = Instrument(self)
         self._failure: BaseException | None = None
+        # Until it is known where trio keeps them, it is asked for its statistics.
+        self._deadlines: Any = True
+        self._left_by_threads: Any = [True]
         self.clock = Clock()
         self._clock = TrioClock(self.clock)
 
@@ -255,6 +258,11 @@ class TrioRuntime:
         self._run = run
         if not isinstance(self._queue(), deque):
             raise Unfit(f"trio {trio.__version__} has no Runner.runq, which must be held; choose another release")
+
+        runner = trio.lowlevel.current_task()._runner
+        self._deadlines = getattr(runner.deadlines, "_heap", runner.deadlines)
+        entries = runner.entry_queue
+        self._left_by_threads = [getattr(entries, name, True) for name in ("queue", "idempotent_queue")]
 
     @staticmethod
     def _queue() -> Any:
@@ -443,6 +451,8 @@ class TrioRuntime:
 
     def _is_due(self) -> bool:
         """Return whether a thread has left something to be done, or time can go on to a deadline, which is due then."""
+        if not self._deadlines and not any(self._left_by_threads):
+            return False
         statistics = trio.lowlevel.current_statistics()
         if statistics.run_sync_soon_queue_size:
             return True
@@ -468,6 +478,10 @@ class TrioRuntime:
     def scope_of(self, task: Task) -> object:
         """Return the cancel scope in which the calling task stands."""
         return task.handle.trio_task._cancel_status
+
+    def gives_way(self, what: object) -> bool:
+        """Return whether it is a checkpoint."""
+        return what is BARE
 
     def is_bare(self, operation: Operation) -> bool:
         """Return whether the scheduler resumes the coroutine by itself, if only to refuse what it yielded."""

@@ -90,6 +90,7 @@ def end_with_parent() -> None:
         os._exit(3)
 
     threading.Thread(target=look, daemon=True).start()
+    outside.watch()
 
 
 def hello(id_: str, backend: Backend, cancel: str) -> dict[str, Any]:

@@ -11,13 +11,17 @@ import anyio
 
 from . import Locks
 
+IS_PLAIN = hasattr(getattr(anyio, "Lock", None), "acquire_nowait")
+MAKE = anyio.Lock if IS_PLAIN else anyio.create_lock
+"""Before 3.0, anyio makes locks that are those of the runtime in a thin coat, and some of their calls are awaited."""
+
 
 class AnyioMutex:
     """An `anyio.Lock`."""
 
     def __init__(self, **options: Any) -> None:
         """Make it, for the runtime of the calling task."""
-        self._lock = anyio.Lock(**options)
+        self._lock = MAKE(**options)
 
     def acquire(self) -> Coroutine[Any, Any, object]:
         """Return the coroutine that takes it."""
@@ -41,7 +45,8 @@ class AnyioMutex:
         return repr(self._lock)
 
 
-CAPABILITIES = ["try-acquire", "is-locked", "debug"]
+CAPABILITIES = ["try-acquire", "is-locked", "debug"] if IS_PLAIN else ["is-locked", "debug"]
+LACKS = {} if IS_PLAIN else {"try-acquire": f"anyio {version('anyio')} has no Lock.acquire_nowait"}
 
 
 class NoFastAcquire(Exception):
@@ -50,7 +55,7 @@ class NoFastAcquire(Exception):
 
 def locks() -> Locks:
     """Return anyio's locks as they come."""
-    return Locks("anyio", version("anyio"), AnyioMutex, CAPABILITIES, {})
+    return Locks("anyio", version("anyio"), AnyioMutex, CAPABILITIES, LACKS)
 
 
 def fast_locks() -> Locks:
@@ -58,7 +63,7 @@ def fast_locks() -> Locks:
 
     Raises `NoFastAcquire` for a release without them.
     """
-    makers = [anyio.Lock.__new__, anyio.Lock.__init__]
+    makers = [anyio.Lock.__new__, anyio.Lock.__init__] if IS_PLAIN else []
     if not any("fast_acquire" in inspect.signature(maker).parameters for maker in makers):
         raise NoFastAcquire(
             f"anyio {version('anyio')} has no fast_acquire; install 4.5.0 or later, or choose the backend without -fast"
