@@ -55,7 +55,7 @@ pub enum Mode {
     ///     [take(&left, &right), other.join().expect("it does not panic")]
     /// });
     /// // Whoever closes the cycle is told; then he releases, and the other one gets what he waits for.
-    /// let [Err(AcquireError::Endless(refused)), Ok(())] | [Ok(()), Err(AcquireError::Endless(refused))] = &ends else {
+    /// let ([Err(AcquireError::Endless(refused)), Ok(())] | [Ok(()), Err(AcquireError::Endless(refused))]) = &ends else {
     ///     panic!("{ends:?}");
     /// };
     /// assert_eq!(refused.cycle.len(), 2);
