@@ -26,6 +26,7 @@ pub mod runner;
 pub mod runtime;
 pub mod scenario;
 pub mod snapshot;
+pub mod stage;
 pub mod suite;
 pub mod transcript;
 pub mod verdict;
