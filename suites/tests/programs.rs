@@ -191,7 +191,7 @@ fn recursion<L: Lock>(scene: &Scene<L>, lawful: bool) {
             scene.told.next_line_holds();
             let mut visited = scene.lock.take().await?;
             visited.push(depth);
-            let kept = if lawful { None } else { Some(visited) };
+            let kept = (!lawful).then_some(visited);
             if depth > 0 {
                 visit(scene.clone(), depth - 1, lawful).await?;
             }
@@ -210,7 +210,7 @@ fn callback<L: Lock>(scene: &Scene<L>, lawful: bool) {
         told.next_line_holds();
         let mut list = lock.take().await?;
         list.push(1);
-        let kept = if lawful { None } else { Some(list) };
+        let kept = (!lawful).then_some(list);
         listener().await?;
         drop(kept);
         Ok(())
@@ -229,7 +229,7 @@ fn pool<L: Lock>(scene: &Scene<L>, lawful: bool) {
             told.next_line_holds();
             let mut free = lock.take().await?;
             if free.is_empty() {
-                let kept = if lawful { None } else { Some(free) };
+                let kept = (!lawful).then_some(free);
                 grow(&lock).await?;
                 drop(kept);
                 free = lock.take().await?;
@@ -275,7 +275,7 @@ fn select_branch<L: Lock>(scene: &Scene<L>, lawful: bool) {
     scene.spawn(async move {
         told.next_line_holds();
         let guard = lock.take().await?;
-        let kept = if lawful { None } else { Some(guard) };
+        let kept = (!lawful).then_some(guard);
         let branch = std::pin::pin!(lock.take());
         let Either::Left((taken, _)) = select(branch, std::future::pending::<()>()).await else {
             return Err("nothing is pending for ever and then ready".to_owned());
@@ -294,7 +294,7 @@ fn join_arms<L: Lock>(scene: &Scene<L>, lawful: bool) {
         let holds = async {
             told.next_line_holds();
             let guard = lock.take().await?;
-            let kept = if lawful { None } else { Some(guard) };
+            let kept = (!lawful).then_some(guard);
             had_it.take().await;
             drop(kept);
             Ok::<(), String>(())
@@ -394,7 +394,7 @@ fn successor<L: Lock>(scene: &Scene<L>, lawful: bool) {
         told.next_line_holds();
         let mut guard = lock.take().await?;
         guard.push(1);
-        let kept = if lawful { None } else { Some(guard) };
+        let kept = (!lawful).then_some(guard);
         lock.take().await?.push(2);
         drop(kept);
         Ok(())
