@@ -6,10 +6,11 @@ use std::{env, process};
 use cargo_lock::{Lockfile, Package};
 
 /// The crates whose version a backend states, and the variable that carries it into the code.
-const SUBJECTS: [(&str, &str); 5] = [
+const SUBJECTS: [(&str, &str); 6] = [
     ("async-lock", "VERSION_ASYNC_LOCK"),
     ("async-std", "VERSION_ASYNC_STD"),
     ("futures-util", "VERSION_FUTURES_UTIL"),
+    ("keyalike-strict", "VERSION_KEYALIKE_STRICT"),
     ("smol", "VERSION_SMOL"),
     ("tokio", "VERSION_TOKIO"),
 ];

@@ -8,6 +8,10 @@ pub mod locks {
     pub mod async_lock;
     #[cfg(feature = "backend-futures")]
     pub mod futures;
+    #[cfg(all(feature = "backend-strict", feature = "backend-tokio"))]
+    pub mod naive;
+    #[cfg(feature = "backend-strict")]
+    pub mod strict;
     #[cfg(feature = "backend-tokio")]
     pub mod tokio;
 }
@@ -35,6 +39,7 @@ pub const FEATURES: &[(&str, &str)] = &[
     ("backend-smol", "the runtime smol, with its own locks, which are async-lock's"),
     ("backend-async-lock", "the locks of async-lock, on every runtime that is built"),
     ("backend-futures", "the locks of futures-util, on every runtime that is built"),
+    ("backend-strict", "the strict mutex over every lock library that is built, and the naive remedy over tokio's"),
     ("backend-all", "all of these"),
     ("backend-python", "the tests of the locks of Python: asyncio, trio and anyio; needs Python 3 with venv and pip"),
 ];
@@ -57,6 +62,27 @@ const LOCKS: &[(&str, &str)] = &[
     ("futures-owned", "backend-futures"),
 ];
 
+/// The feature of the locks that stand on another lock library.
+const STRICT: &str = "backend-strict";
+
+/// Every lock that stands on another lock library: its id, and the id of that one. Over a runtime's native locks the strict
+/// mutex is called `strict`, over others by its longer name. The naive remedy stands on native locks only.
+const DECORATORS: &[(&str, &str)] = &[
+    ("strict-tokio", "tokio"),
+    ("strict-async-lock", "async-lock"),
+    ("strict-futures", "futures"),
+    ("naive", "tokio"),
+];
+
+/// Returns what a decorator of the locks `below` is called on a runtime with these native locks.
+fn decorator<'a>(id: &'a str, below: &str, native: &str) -> Option<&'a str> {
+    match (id, below == native) {
+        ("naive", is_native) => is_native.then_some(id),
+        (_, true) => Some("strict"),
+        (_, false) => Some(id),
+    }
+}
+
 /// A backend that there is, built or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
@@ -78,6 +104,16 @@ pub fn known() -> Vec<Known> {
             Known { id, features }
         })
         .collect();
+    for &(runtime, feature, native) in RUNTIMES {
+        for &(id, below) in DECORATORS {
+            let below_feature = LOCKS.iter().find(|(locks, _)| *locks == below).map_or(STRICT, |(_, feature)| feature);
+            let mut features = vec![feature, below_feature, STRICT];
+            if below == native {
+                features.remove(1);
+            }
+            known.extend(decorator(id, below, native).map(|id| Known { id: format!("{runtime}+{id}"), features }));
+        }
+    }
     known.sort_by(|one, other| one.id.cmp(&other.id));
     known
 }
@@ -115,4 +151,16 @@ pub fn all() -> Vec<Entry> {
     let mut entries: Vec<Entry> = by_runtime.into_iter().flatten().collect();
     entries.sort_by(|one, other| one.id.cmp(&other.id));
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    /// What is listed and what is built are two lists; with every feature they must be one.
+    #[cfg(all(feature = "backend-all", feature = "backend-tokio"))]
+    #[test]
+    fn with_every_feature_everything_that_is_known_is_built() {
+        let built: Vec<String> = super::all().into_iter().map(|entry| entry.id).collect();
+        let known: Vec<String> = super::known().into_iter().map(|known| known.id).collect();
+        assert_eq!(built, known);
+    }
 }

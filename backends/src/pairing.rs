@@ -39,23 +39,54 @@ const FUTURES: Named = named("futures", "futures-util", env!("VERSION_FUTURES_UT
 #[cfg(feature = "backend-futures")]
 const FUTURES_OWNED: Named = named("futures-owned", "futures-util", env!("VERSION_FUTURES_UTIL"));
 
+#[cfg(feature = "backend-strict")]
+const STRICT: Named = named("strict", "keyalike-strict", env!("VERSION_KEYALIKE_STRICT"));
+#[cfg(all(feature = "backend-strict", feature = "backend-tokio"))]
+const NAIVE: Named = named("naive", "tokio", env!("VERSION_TOKIO"));
+
 /// Returns the pairs of a runtime, which `start` starts, with every lock library that was built. `native` is the id of its
 /// own.
 pub(crate) fn with_every_lock<R: Runtime>(runtime: Named, native: &str, start: fn() -> Arc<R>) -> Vec<Entry> {
-    vec![
+    let entries: Vec<Option<Entry>> = vec![
         #[cfg(feature = "backend-tokio")]
-        pair::<R, locks::tokio::Tokio>(runtime, TOKIO, native, start),
+        Some(pair::<R, locks::tokio::Tokio>(runtime, TOKIO, native, start)),
         #[cfg(feature = "backend-tokio")]
-        pair::<R, locks::tokio::TokioOwned>(runtime, TOKIO_OWNED, native, start),
+        Some(pair::<R, locks::tokio::TokioOwned>(runtime, TOKIO_OWNED, native, start)),
         #[cfg(feature = "backend-async-lock")]
-        pair::<R, locks::async_lock::AsyncLock>(runtime, ASYNC_LOCK, native, start),
+        Some(pair::<R, locks::async_lock::AsyncLock>(runtime, ASYNC_LOCK, native, start)),
         #[cfg(feature = "backend-async-lock")]
-        pair::<R, locks::async_lock::AsyncLockArc>(runtime, ASYNC_LOCK_ARC, native, start),
+        Some(pair::<R, locks::async_lock::AsyncLockArc>(runtime, ASYNC_LOCK_ARC, native, start)),
         #[cfg(feature = "backend-futures")]
-        pair::<R, locks::futures::Futures>(runtime, FUTURES, native, start),
+        Some(pair::<R, locks::futures::Futures>(runtime, FUTURES, native, start)),
         #[cfg(feature = "backend-futures")]
-        pair::<R, locks::futures::FuturesOwned>(runtime, FUTURES_OWNED, native, start),
-    ]
+        Some(pair::<R, locks::futures::FuturesOwned>(runtime, FUTURES_OWNED, native, start)),
+        #[cfg(all(feature = "backend-strict", feature = "backend-tokio"))]
+        decorated::<R, locks::strict::StrictTokio>(runtime, STRICT, "strict-tokio", native, start),
+        #[cfg(all(feature = "backend-strict", feature = "backend-async-lock"))]
+        decorated::<R, locks::strict::StrictAsyncLock>(runtime, STRICT, "strict-async-lock", native, start),
+        #[cfg(all(feature = "backend-strict", feature = "backend-futures"))]
+        decorated::<R, locks::strict::StrictFutures>(runtime, STRICT, "strict-futures", native, start),
+        #[cfg(all(feature = "backend-strict", feature = "backend-tokio"))]
+        decorated::<R, locks::naive::Naive>(runtime, NAIVE, "naive", native, start),
+    ];
+    entries.into_iter().flatten().collect()
+}
+
+/// Returns the pair of a runtime with a lock that stands on another lock library, if it has one. All strict mutexes are held
+/// to the same snapshots, whatever is below them, so that they are one lock library here.
+#[cfg(feature = "backend-strict")]
+fn decorated<R: Runtime, L: LockLibrary>(
+    runtime: Named,
+    locks: Named,
+    id: &'static str,
+    native: &str,
+    start: fn() -> Arc<R>,
+) -> Option<Entry> {
+    let below = crate::DECORATORS.iter().find(|(decorator, _)| *decorator == id).map_or(id, |(_, below)| below);
+    let id = crate::decorator(id, below, native)?;
+    let mut entry = pair::<R, L>(runtime, Named { id, ..locks }, native, start);
+    entry.locks = locks.id;
+    Some(entry)
 }
 
 fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, start: fn() -> Arc<R>) -> Entry {

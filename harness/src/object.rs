@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -106,11 +106,31 @@ impl Drop for Touch {
     }
 }
 
+/// What happens to a guard that goes from one task to another, told in the task that it happens in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// Its task gives it away.
+    Sent,
+    /// A task has it now.
+    Received,
+}
+
+thread_local! {
+    /// What a frame that holds is told, while it is polled for nothing else.
+    static HANDOVER: Cell<Option<Handover>> = const { Cell::new(None) };
+}
+
 /// Suspends a frame for ever, with all that it holds. The frame's operation then replies [`Reply::Granted`].
 ///
 /// An adapter's frame awaits this while it holds its guard; only dropping the frame ends it.
 pub async fn hold() -> Reply {
+    hold_and(|_| ()).await
+}
+
+/// The same for a guard that can be told, by `hand_over`, when it goes to another task.
+pub async fn hold_and(mut hand_over: impl FnMut(Handover)) -> Reply {
     std::future::poll_fn(|_| {
+        HANDOVER.take().into_iter().for_each(&mut hand_over);
         HOLDING.set(true);
         Poll::Pending
     })
@@ -139,6 +159,17 @@ impl Operation {
             Poll::Pending if HOLDING.take() => Poll::Ready(Reply::Granted),
             Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl Operation {
+    /// Tells a guard that it goes to another task. Only after [`Reply::Granted`].
+    pub(crate) fn hand_over(&mut self, how: Handover) {
+        HANDOVER.set(Some(how));
+        // The frame is suspended for ever, so a poll of it can do nothing but hear this.
+        let polled = self.poll(&mut Context::from_waker(Waker::noop()));
+        HANDOVER.take();
+        debug_assert_eq!(polled, Poll::Ready(Reply::Granted), "a guard is no future any more");
     }
 }
 

@@ -89,6 +89,8 @@ impl Acting {
         let Some(Order { reaction, guard, .. }) = order else {
             return;
         };
+        // Whatever task it is that wakes: what its waker does, this task does.
+        let _entered = self.run.identity(self.task).enter();
         match reaction {
             ReactionDeed::Release(object) => {
                 self.record(What::Released { object });

@@ -1,6 +1,6 @@
 //! What the conductor and the tasks of one run share.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
@@ -8,6 +8,7 @@ use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use super::task::{Belonging, is_scripted};
 use super::thread::{End, Watch};
 use super::{Heard, Listener};
+use crate::identity::Identity;
 use crate::object::{Object, Reply, touched};
 use crate::quiescence::{Hub, TaskIndex};
 use crate::runtime::panic_message;
@@ -59,6 +60,8 @@ const MAIL: u8 = 1 << 7;
 
 /// What the conductor and the tasks of one run share.
 pub(super) struct Run {
+    /// Counted, so that no task is taken for one of another run.
+    number: u64,
     pub(super) hub: Hub<Command>,
     pub(super) program: Arc<Program>,
     /// The objects, until the script drops them.
@@ -89,8 +92,10 @@ impl Run {
         polls_max: u32,
         listener: Option<Listener>,
     ) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let tasks = program.tasks.len();
         Self {
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
             hub: Hub::new(tasks, polls_max),
             events: Mutex::new(Vec::with_capacity(program.steps.len() * 2)),
             objects: Mutex::new(objects.into_iter().map(Some).collect()),
@@ -103,6 +108,11 @@ impl Run {
             listener,
             program,
         }
+    }
+
+    /// Returns who `task` is, for locks that know their holder.
+    pub(super) fn identity(&self, task: TaskIndex) -> Identity {
+        Identity::new(self.number, self.program.tasks[task])
     }
 
     pub(super) fn watch(&self, thread: Arc<Watch>) {

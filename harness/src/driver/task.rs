@@ -13,7 +13,7 @@ use super::acting::Acting;
 use super::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use super::run::{Command, Kept, LetGo, Run, TaskWaker};
 use super::thread::ThreadWait;
-use crate::object::{Operation, Reply};
+use crate::object::{Handover, Operation, Reply};
 use crate::primitive::Request;
 use crate::quiescence::{Admission, Departure, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
@@ -122,6 +122,7 @@ impl<R: Runtime> Future for Task<R> {
         let Some(admission) = this.hands.run.hub.enter(this.hands.index, cx.waker()) else {
             return Poll::Pending;
         };
+        let _entered = this.hands.run.identity(this.hands.index).enter();
         match catch_unwind(AssertUnwindSafe(|| this.obey(admission))) {
             Ok(Flow::Goes) => {
                 this.hands.run.set_burden(this.hands.index, this.burden());
@@ -155,6 +156,7 @@ impl<R> Drop for Task<R> {
     /// The runtime drops a task that has not ended: it was aborted.
     fn drop(&mut self) {
         if !self.ended {
+            let _entered = self.hands.run.identity(self.hands.index).enter();
             self.hands.run.record(self.hands.index, Role::Effect, What::Aborted { ending: None });
             // What panics while a runtime drops a task is recorded, and not left to the runtime: some would abort.
             drop(self.end());
@@ -243,7 +245,12 @@ impl<R: Runtime> Task<R> {
         let unwinding = Unwinding(&mut self.hands);
         let hands = &mut *unwinding.0;
         hands.polled_kept = false;
-        hands.belongings.extend(hands.run.receive(hands.index));
+        for mut belonging in hands.run.receive(hands.index) {
+            if let Belonging::Guard { operation, .. } = &mut belonging {
+                operation.hand_over(Handover::Received);
+            }
+            hands.belongings.push(belonging);
+        }
         let mut worker = Worker { hands, runtime: &*self.runtime, waker: &self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken => {
@@ -416,7 +423,8 @@ impl<R: Runtime> Worker<'_, R> {
                 self.hands.result(What::Forgotten { object });
             }
             TaskDeed::SendGuard { object, to } => {
-                let operation = self.hands.take_guard(object)?;
+                let mut operation = self.hands.take_guard(object)?;
+                operation.hand_over(Handover::Sent);
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentGuard { object, to, received });
                 drop(self.hands.run.send(to, Belonging::Guard { object, operation }));

@@ -106,7 +106,10 @@ impl ThreadWait {
 impl Watch {
     fn work(&self, run: &Run, mut operation: Operation) {
         self.number.store(own_thread_number(), Ordering::Release);
-        let poll = || operation.poll(&mut Context::from_waker(Waker::noop()));
+        let poll = || {
+            let _entered = run.identity(self.task).enter();
+            operation.poll(&mut Context::from_waker(Waker::noop()))
+        };
         let end = match catch_unwind(AssertUnwindSafe(poll)) {
             Ok(Poll::Ready(reply)) => Ok((reply, operation)),
             Ok(Poll::Pending) => unreachable!("a blocking operation replies in its first poll"),

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use crate::object::{Message, Object, Operation, Reply, hold};
+use crate::object::{Handover, Message, Object, Operation, Reply, hold_and};
 use crate::primitive::Request;
 use crate::scenario::Place;
 
@@ -57,6 +57,25 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
 
     /// Returns what `{:?}` prints of the mutex.
     fn debug(&self) -> String;
+
+    /// Tells a guard that its task gives it away, where the library has a call for that. By default a guard is just moved.
+    fn sent(guard: &mut Self::Guard<'_>) {
+        let _ = guard;
+    }
+
+    /// Tells a guard, in the task that has received it, that it has, where the library has a call for that.
+    fn received(guard: &mut Self::Guard<'_>) {
+        let _ = guard;
+    }
+}
+
+/// Holds a guard for ever, and tells it when it goes to another task.
+async fn hold<M: AsyncMutex>(mut guard: M::Guard<'_>) -> Reply {
+    hold_and(|how| match how {
+        Handover::Sent => M::sent(&mut guard),
+        Handover::Received => M::received(&mut guard),
+    })
+    .await
 }
 
 /// A mutex whose guards are owned: they keep the mutex alive by themselves.
@@ -149,7 +168,7 @@ impl<M: AsyncMutex> Face<M> for Borrowed {
     fn frame(mutex: Arc<Erased<M, Self>>, how: Take) -> Operation {
         Operation::new(async move {
             match take(&mutex.0, how).await {
-                Ok(_guard) => hold().await,
+                Ok(guard) => hold::<M>(guard).await,
                 Err(message) => Reply::Refused(message),
             }
         })
@@ -165,7 +184,7 @@ impl<M: OwnedMutex> Face<M> for Owned {
             let taken = take(&mutex.0, how).await;
             drop(mutex);
             match taken {
-                Ok(_guard) => hold().await,
+                Ok(guard) => hold::<M>(guard).await,
                 Err(message) => Reply::Refused(message),
             }
         })

@@ -338,7 +338,29 @@ fn verbatim(text: &str) -> Vec<String> {
     let text = without(text, "task ", |byte| byte.is_ascii_digit());
     let text = without(&text, "Id(", |byte| byte.is_ascii_digit());
     let text = without(&text, "0x", |byte| byte.is_ascii_hexdigit());
-    text.lines().map(str::to_owned).collect()
+    text.lines().map(short_places).collect()
+}
+
+/// Puts `file.rs:7` in the place of every `some/folder/file.rs:7:9`: the same on every machine and however a line is
+/// formatted, and still enough to find it by.
+fn short_places(line: &str) -> String {
+    const SOURCE: &str = ".rs:";
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(found) = rest.find(SOURCE) {
+        let (path, tail) = rest.split_at(found);
+        let is_of_a_path = |character: char| character.is_alphanumeric() || "_-./\\+@~".contains(character);
+        let from = path.trim_end_matches(is_of_a_path).len();
+        let name = path[from..].rsplit(['/', '\\']).next().unwrap_or_default();
+        let number = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let tail = &tail[SOURCE.len()..];
+        let (row, after) = tail.split_at(number(tail));
+        let column = after.strip_prefix(':').map_or(0, |column| number(column));
+        out.extend([&path[..from], name, SOURCE, row]);
+        rest = if column > 0 { &after[1 + column..] } else { after };
+    }
+    out.push_str(rest);
+    out
 }
 
 /// Puts `N` in the place of every number behind `before`.
@@ -477,4 +499,23 @@ fn fold(steps: &[StepText]) -> Vec<StepText> {
         }
     };
     fold_rows(rows.collect()).into_iter().map(unfold).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_places;
+
+    #[test]
+    fn places_lose_their_folders_and_columns() {
+        let cases = [
+            ("acquired at backends/src/locks/strict.rs:41:18; release", "acquired at strict.rs:41; release"),
+            ("at work\\a-b.rs:1:2 and /x/y_z.rs:30", "at a-b.rs:1 and y_z.rs:30"),
+            ("(main.rs:7:1)", "(main.rs:7)"),
+            ("a.rs:1: text, ünd b.rs: none", "a.rs:1: text, ünd b.rs: none"),
+            ("no place at all", "no place at all"),
+        ];
+        for (line, short) in cases {
+            assert_eq!(short_places(line), short);
+        }
+    }
 }

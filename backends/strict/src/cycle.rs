@@ -1,0 +1,300 @@
+//! Waits that could never end: who waits for whom, over all mutexes of [`Mode::EndlessWaits`](crate::Mode::EndlessWaits).
+//!
+//! A task is stuck if nobody can wake it but the mutexes that it waits for, and each of them is held by a task that is
+//! stuck. Both are known exactly under one lock: who holds and who waits, because every change is made under it; who can
+//! wake a task, because the clones of its waker are counted. So no race between two threads can hide a cycle or make one
+//! up. What is not known counts as a way out: a missed cycle is a wait, as on a bare lock, and never a false refusal.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use crate::error::{Endless, Link};
+use crate::place::{self, Place};
+use crate::state::Core;
+use crate::task::Key;
+
+static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
+
+/// Takes the lock under which everything that concerns waits is changed.
+pub(crate) fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who is watched, and what he waits for.
+#[derive(Default)]
+pub(crate) struct Registry {
+    records: HashMap<Key, Record>,
+}
+
+struct Record {
+    /// How a task is woken; a thread that waits in a blocking acquire has none.
+    watch: Option<Arc<Watch>>,
+    /// Whether its thread is blocked in an acquire, so that nothing else can go on.
+    is_blocked: bool,
+    /// The operations that wait, the one that was polled last at the end.
+    waits: Vec<Wait>,
+}
+
+/// One operation that waits.
+pub(crate) struct Wait {
+    pub(crate) core: Arc<Core>,
+    pub(crate) ticket: u64,
+    pub(crate) place: Place,
+}
+
+impl Wait {
+    fn is(&self, core: &Arc<Core>, ticket: u64) -> bool {
+        self.ticket == ticket && Arc::ptr_eq(&self.core, core)
+    }
+
+    /// Returns who holds what this waits for, unless the wait is over: it was promised or refused.
+    fn holder(&self) -> Option<Key> {
+        let mut queue = self.core.queue();
+        let is_over = queue.is_promised(self.ticket) || queue.waiter(self.ticket).refused.is_some();
+        drop(queue);
+        if is_over { None } else { self.core.holding().map(|held| held.key) }
+    }
+
+    fn has_waker_of(&self, watch: &Arc<Watch>) -> bool {
+        std::ptr::eq(self.core.queue().waiter(self.ticket).waker.data(), Arc::as_ptr(watch).cast())
+    }
+}
+
+impl Registry {
+    pub(crate) fn watches(&self, key: Key) -> bool {
+        self.records.contains_key(&key)
+    }
+
+    /// Notes that `key` has polled an operation that waits.
+    pub(crate) fn add(&mut self, key: Key, wait: Wait) {
+        self.remove(key, &wait.core, wait.ticket);
+        if let Some(record) = self.records.get_mut(&key) {
+            record.waits.push(wait);
+            record.count();
+        }
+    }
+
+    pub(crate) fn remove(&mut self, key: Key, core: &Arc<Core>, ticket: u64) {
+        if let Some(record) = self.records.get_mut(&key) {
+            record.waits.retain(|wait| !wait.is(core, ticket));
+            record.count();
+        }
+    }
+
+    /// Judges `key`, which has just stopped to wait. If its wait could never end, the operation that it polled last is
+    /// refused, and it must be polled again.
+    fn judge(&mut self, key: Key) -> bool {
+        let stuck = self.stuck(key);
+        if !stuck.contains_key(&key) {
+            return false;
+        }
+        let cycle = self.cycle(key);
+        let Some(wait) = self.records.get(&key).and_then(|record| record.waits.last()) else { return false };
+        wait.core.queue().waiter(wait.ticket).refused = Some(Box::new(Endless { cycle }));
+        true
+    }
+
+    /// Returns the tasks that can be reached from `key` and are stuck, with those that hold what they wait for.
+    fn stuck(&self, key: Key) -> HashMap<Key, Vec<Key>> {
+        let mut stuck = HashMap::new();
+        let mut open = vec![key];
+        while let Some(key) = open.pop() {
+            if stuck.contains_key(&key) {
+                continue;
+            }
+            let Some(holders) = self.records.get(&key).and_then(Record::holders) else { continue };
+            open.extend(holders.iter().copied());
+            stuck.insert(key, holders);
+        }
+        loop {
+            let can_go_on = |holders: &Vec<Key>| holders.iter().any(|holder| !stuck.contains_key(holder));
+            let free: Vec<Key> = stuck.iter().filter(|(_, holders)| can_go_on(holders)).map(|(key, _)| *key).collect();
+            if free.is_empty() {
+                return stuck;
+            }
+            stuck.retain(|key, _| !free.contains(key));
+        }
+    }
+
+    /// Returns the chain of waits from the last one of `key`, up to a task that it has met.
+    fn cycle(&self, key: Key) -> Vec<Link> {
+        let mut links = Vec::new();
+        let mut met = vec![key];
+        let mut waiting = key;
+        loop {
+            let wait = self.records.get(&waiting).and_then(|record| record.waits.last());
+            let Some((wait, held)) = wait.and_then(|wait| Some((wait, wait.core.holding()?))) else { return links };
+            links.push(Link {
+                task: waiting.describe(),
+                asked: Some(wait.place),
+                holder: held.key.describe(),
+                acquired: place::find(held.place),
+            });
+            if met.contains(&held.key) {
+                return links;
+            }
+            met.push(held.key);
+            waiting = held.key;
+        }
+    }
+}
+
+impl Record {
+    fn count(&self) {
+        if let Some(watch) = &self.watch {
+            watch.waits.store(self.waits.len(), Ordering::Relaxed);
+        }
+    }
+
+    /// Returns the holders of all that this one waits for, if nobody but them can let it go on.
+    fn holders(&self) -> Option<Vec<Key>> {
+        if self.waits.is_empty() || !(self.is_blocked || self.is_closed()) {
+            return None;
+        }
+        self.waits.iter().map(Wait::holder).collect()
+    }
+
+    /// Returns whether only the mutexes that the task waits for can wake it.
+    fn is_closed(&self) -> bool {
+        let Some(watch) = &self.watch else { return false };
+        // The task has two, and this record has one.
+        const OWN: usize = 3;
+        let ours = self.waits.iter().filter(|wait| wait.has_waker_of(watch)).count();
+        let is_alone = Arc::strong_count(watch) == OWN + ours;
+        // Whoever gave up a clone has used it before, or has not: with this fence, a use is seen here if its end is.
+        fence(Ordering::Acquire);
+        // In this order: a poll says that it is no longer parked before it forgets that it was woken.
+        let is_woken = watch.is_woken.load(Ordering::Acquire);
+        is_alone && !is_woken && watch.is_parked.load(Ordering::Acquire)
+    }
+}
+
+/// What is known of a watched task on every thread; as a waker, what its future is given.
+struct Watch {
+    /// How the runtime wants to be told.
+    outer: Mutex<Option<Waker>>,
+    is_woken: AtomicBool,
+    is_parked: AtomicBool,
+    /// How many operations of the task wait, so that a poll of a task without any takes no lock.
+    waits: AtomicUsize,
+}
+
+impl Wake for Watch {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_woken.store(true, Ordering::Release);
+        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(outer) = outer {
+            outer.wake();
+        }
+    }
+}
+
+/// The part of a [`Task`](crate::Task) that is watched.
+pub(crate) struct Watched {
+    key: Key,
+    watch: Arc<Watch>,
+    waker: Waker,
+}
+
+impl Watched {
+    pub(crate) fn new(key: Key) -> Self {
+        let watch = Arc::new(Watch {
+            outer: Mutex::new(None),
+            is_woken: AtomicBool::new(false),
+            is_parked: AtomicBool::new(false),
+            waits: AtomicUsize::new(0),
+        });
+        let record = Record { watch: Some(Arc::clone(&watch)), is_blocked: false, waits: Vec::new() };
+        registry().records.insert(key, record);
+        Self { key, waker: Waker::from(Arc::clone(&watch)), watch }
+    }
+
+    /// Polls the task, and again as long as a wait of it is refused. Each refusal ends one wait, so this ends.
+    pub(crate) fn poll<T>(&self, cx: &mut Context<'_>, mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
+        self.renew_outer(cx.waker());
+        loop {
+            self.watch.is_parked.store(false, Ordering::Release);
+            self.watch.is_woken.store(false, Ordering::Release);
+            let polled = poll(&mut Context::from_waker(&self.waker));
+            if polled.is_ready() || self.watch.waits.load(Ordering::Relaxed) == 0 {
+                return polled;
+            }
+            let mut registry = registry();
+            self.watch.is_parked.store(true, Ordering::Release);
+            if !registry.judge(self.key) {
+                return polled;
+            }
+        }
+    }
+
+    fn renew_outer(&self, waker: &Waker) {
+        let mut outer = self.watch.outer.lock().unwrap_or_else(PoisonError::into_inner);
+        if outer.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return;
+        }
+        drop(outer);
+        let waker = waker.clone();
+        outer = self.watch.outer.lock().unwrap_or_else(PoisonError::into_inner);
+        let former = outer.replace(waker);
+        drop(outer);
+        drop(former);
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let record = registry().records.remove(&self.key);
+        drop(record);
+        // It may be the last share of the runtime's task, and a clone of ours may live on.
+        let outer = self.watch.outer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(outer);
+    }
+}
+
+/// Says, until it is dropped, that a thread is blocked in an acquire by `key`.
+pub(crate) struct Blocked {
+    key: Key,
+    is_task: bool,
+}
+
+impl Blocked {
+    /// A thread that asks for itself is watched for as long as this lives. A task is, or is not.
+    pub(crate) fn new(key: Key) -> Self {
+        let mut registry = registry();
+        let is_task = registry.watches(key);
+        match registry.records.get_mut(&key) {
+            Some(record) => record.is_blocked = true,
+            None if key.is_thread() => {
+                registry.records.insert(key, Record { watch: None, is_blocked: true, waits: Vec::new() });
+            }
+            None => {}
+        }
+        Self { key, is_task }
+    }
+
+    /// Judges the wait. Returns whether it was refused, so that it must be polled again.
+    pub(crate) fn judge(&self) -> bool {
+        registry().judge(self.key)
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        let mut registry = registry();
+        if self.is_task {
+            if let Some(record) = registry.records.get_mut(&self.key) {
+                record.is_blocked = false;
+            }
+        } else {
+            let record = registry.records.remove(&self.key);
+            drop(registry);
+            drop(record);
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! What a strict mutex keeps beside its value: who holds it, and who waits, in the order of arrival.
+//!
+//! The library's lock decides who has the value. While nobody waits, a strict mutex only notes who that is. As soon as
+//! somebody waits, a release promises the mutex to the first in the queue, and newcomers stand behind.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::cycle::{self, Registry, Wait};
+use crate::error::{AcquireError, Endless, NoTask, Reentrant, TryAcquireError};
+use crate::event;
+use crate::mutex::Mode;
+use crate::place::{self, Place, PlaceNumber};
+use crate::task::{KEY_BITS, Key, current};
+
+/// What a strict mutex keeps beside its value.
+///
+/// Locks are taken in this order: the registry of waits (in [`Mode::EndlessWaits`] only), the queue. Nothing is woken,
+/// cloned or dropped that is not ours while one of them is held: a waker may use the mutex that it is given to.
+pub(crate) struct Core {
+    /// The holder and his place, packed; 0 if there is none. Written by who has the value, and by nobody else.
+    holding: AtomicU64,
+    /// How many stand in the queue, or are about to. 0 means that a release has nobody to look for.
+    waiting: AtomicUsize,
+    queue: Mutex<Queue>,
+    mode: Mode,
+}
+
+/// Who waits, by ticket.
+#[derive(Default)]
+pub(crate) struct Queue {
+    /// In the order of their tickets.
+    waiters: VecDeque<Waiter>,
+    next: u64,
+    /// Whose turn it is: nobody else may take the mutex, but another future of the same task.
+    promised: Option<u64>,
+}
+
+pub(crate) struct Waiter {
+    ticket: u64,
+    /// The task that polled last.
+    key: Key,
+    /// Taken out when it is used.
+    pub(crate) waker: Waker,
+    /// Why it must wait no longer.
+    pub(crate) refused: Option<Box<Endless>>,
+}
+
+impl Queue {
+    fn index(&self, ticket: u64) -> usize {
+        let index = self.waiters.binary_search_by_key(&ticket, |waiter| waiter.ticket);
+        index.expect("only the future that has a ticket takes it out of the queue")
+    }
+
+    pub(crate) fn waiter(&mut self, ticket: u64) -> &mut Waiter {
+        let index = self.index(ticket);
+        &mut self.waiters[index]
+    }
+
+    pub(crate) fn is_promised(&self, ticket: u64) -> bool {
+        self.promised == Some(ticket)
+    }
+
+    /// Promises the mutex to the first waiter, if it is promised to nobody. Returns whom to wake.
+    fn promise(&mut self) -> Option<Waker> {
+        if self.promised.is_some() {
+            return None;
+        }
+        let first = self.waiters.front_mut()?;
+        self.promised = Some(first.ticket);
+        Some(std::mem::replace(&mut first.waker, Waker::noop().clone()))
+    }
+
+    /// Returns whether `key` may take the mutex, for the waiter with this ticket or for a new one.
+    fn is_turn(&self, ticket: Option<u64>, key: Key) -> bool {
+        match self.promised {
+            Some(promised) => ticket == Some(promised) || self.waiters[self.index(promised)].key == key,
+            None => self.waiters.front().is_none_or(|first| Some(first.ticket) == ticket),
+        }
+    }
+}
+
+/// Who holds, and where he acquired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holding {
+    pub(crate) key: Key,
+    pub(crate) place: PlaceNumber,
+}
+
+impl Holding {
+    fn pack(self) -> u64 {
+        self.key.bits() << PlaceNumber::BITS | u64::from(self.place)
+    }
+
+    fn unpack(bits: u64) -> Option<Self> {
+        const { assert!(KEY_BITS + PlaceNumber::BITS == u64::BITS) };
+        let key = Key::from_bits(bits >> PlaceNumber::BITS)?;
+        Some(Self { key, place: bits as PlaceNumber })
+    }
+}
+
+/// One acquire: where it was asked for, and its place in the queue once it waits.
+pub(crate) struct Asking {
+    place: Place,
+    ticket: Option<u64>,
+}
+
+impl Asking {
+    pub(crate) fn new(place: Place) -> Self {
+        Self { place, ticket: None }
+    }
+}
+
+/// A waker that is used, and others that are dropped, when no lock is held any more: declare it before the locks.
+#[derive(Default)]
+struct Afterwards {
+    wake: Option<Waker>,
+    drop: Option<Waker>,
+}
+
+impl Drop for Afterwards {
+    fn drop(&mut self) {
+        self.drop.take();
+        if let Some(waker) = self.wake.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Core {
+    pub(crate) fn new(mode: Mode) -> Self {
+        Self { holding: AtomicU64::new(0), waiting: AtomicUsize::new(0), queue: Mutex::default(), mode }
+    }
+
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub(crate) fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns who holds.
+    ///
+    /// A task that holds has written so itself, so it cannot miss it. A task that does not hold may for a moment be told
+    /// that it does, if another one releases its guard at that same moment, as if it had asked before the release.
+    #[inline]
+    pub(crate) fn holding(&self) -> Option<Holding> {
+        Holding::unpack(self.holding.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    fn hold(&self, key: Key, place: Place) {
+        let holding = Holding { key, place: place::number(place) };
+        self.holding.store(holding.pack(), Ordering::Relaxed);
+    }
+
+    /// Says whose the guard is now; `None` if it is on its way to nobody knows whom. Only who has the guard may call it.
+    pub(crate) fn hand_over(&self, to: Option<Key>) {
+        let key = to.unwrap_or(Key::NOBODY);
+        let Some(holding) = self.holding().filter(|holding| holding.key != key) else { return };
+        let _registry = self.registry();
+        self.holding.store(Holding { key, ..holding }.pack(), Ordering::Relaxed);
+    }
+
+    /// Takes the lock of all waits, in the mode that follows them.
+    fn registry(&self) -> Option<MutexGuard<'static, Registry>> {
+        match self.mode {
+            Mode::EveryReentry => None,
+            Mode::EndlessWaits => Some(cycle::registry()),
+        }
+    }
+
+    /// Polls an acquire by the task that runs on this thread.
+    #[inline]
+    pub(crate) fn poll<G>(
+        self: &Arc<Self>,
+        asking: &mut Asking,
+        cx: &mut Context<'_>,
+        take: impl Fn() -> Option<G>,
+    ) -> Poll<Result<G, AcquireError>> {
+        match current() {
+            Some(key) => self.poll_by(key, asking, cx, take),
+            None => {
+                self.leave(asking);
+                let asked = Some(asking.place);
+                Poll::Ready(Err(AcquireError::NoTask(NoTask { asked, only_unwatched: false })))
+            }
+        }
+    }
+
+    /// Polls an acquire by `key`. `take` takes the library's lock if it is free.
+    #[inline]
+    pub(crate) fn poll_by<G>(
+        self: &Arc<Self>,
+        key: Key,
+        asking: &mut Asking,
+        cx: &mut Context<'_>,
+        take: impl Fn() -> Option<G>,
+    ) -> Poll<Result<G, AcquireError>> {
+        if self.mode == Mode::EveryReentry {
+            if let Some(held) = self.holding().filter(|held| held.key == key) {
+                self.leave(asking);
+                let refused = Reentrant::new(key, place::find(held.place));
+                event::refused(&refused, asking.place);
+                return Poll::Ready(Err(AcquireError::Reentrant(refused)));
+            }
+            if asking.ticket.is_none()
+                && self.waiting.load(Ordering::Acquire) == 0
+                && let Some(guard) = take()
+            {
+                self.hold(key, asking.place);
+                return Poll::Ready(Ok(guard));
+            }
+        }
+        self.poll_in_queue(key, asking, cx, take)
+    }
+
+    #[cold]
+    fn poll_in_queue<G>(
+        self: &Arc<Self>,
+        key: Key,
+        asking: &mut Asking,
+        cx: &mut Context<'_>,
+        take: impl Fn() -> Option<G>,
+    ) -> Poll<Result<G, AcquireError>> {
+        // Cloned while no lock is held, and only if the queue has no waker of this task yet.
+        let mut waker = asking.ticket.is_none().then(|| cx.waker().clone());
+        loop {
+            let mut afterwards = Afterwards::default();
+            let mut registry = self.registry();
+            let mut queue = self.queue();
+            if registry.as_ref().is_some_and(|registry| !registry.watches(key)) {
+                drop((queue, registry));
+                self.leave(asking);
+                let asked = Some(asking.place);
+                return Poll::Ready(Err(AcquireError::NoTask(NoTask { asked, only_unwatched: true })));
+            }
+            if let Some(ticket) = asking.ticket
+                && let Some(refused) = queue.waiter(ticket).refused.take()
+            {
+                drop((queue, registry));
+                self.leave(asking);
+                event::refused(&refused, asking.place);
+                return Poll::Ready(Err(AcquireError::Endless(*refused)));
+            }
+            if asking.ticket.is_none() {
+                // Before the try: whoever releases after the try has failed must find somebody to look for.
+                self.waiting.fetch_add(1, Ordering::AcqRel);
+            }
+            if queue.is_turn(asking.ticket, key) {
+                if let Some(guard) = take() {
+                    queue.promised = None;
+                    afterwards.drop = self.forget(asking, &mut queue, registry.as_deref_mut());
+                    self.waiting.fetch_sub(1, Ordering::Release);
+                    self.hold(key, asking.place);
+                    return Poll::Ready(Ok(guard));
+                }
+                // Somebody had seen an empty queue and was faster. His release promises the mutex again.
+                queue.promised = queue.promised.filter(|promised| Some(*promised) != asking.ticket);
+            }
+            let ticket = match asking.ticket {
+                Some(ticket) => ticket,
+                None => {
+                    let ticket = queue.next;
+                    queue.next += 1;
+                    let waker = waker.take().unwrap_or_else(|| Waker::noop().clone());
+                    queue.waiters.push_back(Waiter { ticket, key, waker, refused: None });
+                    asking.ticket = Some(ticket);
+                    event::waits(key, asking.place);
+                    ticket
+                }
+            };
+            let waiter = queue.waiter(ticket);
+            let former = std::mem::replace(&mut waiter.key, key);
+            if let Some(registry) = registry.as_deref_mut() {
+                if former != key {
+                    registry.remove(former, self, ticket);
+                }
+                registry.add(key, Wait { core: Arc::clone(self), ticket, place: asking.place });
+            }
+            if waiter.waker.will_wake(cx.waker()) {
+                return Poll::Pending;
+            }
+            if let Some(waker) = waker.take() {
+                afterwards.drop = Some(std::mem::replace(&mut waiter.waker, waker));
+                return Poll::Pending;
+            }
+            drop((queue, registry));
+            waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Takes an acquire out of the queue, if it stands there. Returns its waker.
+    fn forget(
+        self: &Arc<Self>,
+        asking: &mut Asking,
+        queue: &mut Queue,
+        registry: Option<&mut Registry>,
+    ) -> Option<Waker> {
+        let ticket = asking.ticket.take()?;
+        let index = queue.index(ticket);
+        let waiter = queue.waiters.remove(index)?;
+        if let Some(registry) = registry {
+            registry.remove(waiter.key, self, ticket);
+        }
+        Some(waiter.waker)
+    }
+
+    /// Ends an acquire that was not granted, or whose promise was not taken up: then the next one is promised it.
+    #[inline]
+    pub(crate) fn leave(self: &Arc<Self>, asking: &mut Asking) {
+        if asking.ticket.is_some() {
+            self.leave_queue(asking);
+        }
+    }
+
+    #[cold]
+    fn leave_queue(self: &Arc<Self>, asking: &mut Asking) {
+        let mut afterwards = Afterwards::default();
+        let mut registry = self.registry();
+        let mut queue = self.queue();
+        let was_promised = asking.ticket.is_some_and(|ticket| queue.is_promised(ticket));
+        afterwards.drop = self.forget(asking, &mut queue, registry.as_deref_mut());
+        self.waiting.fetch_sub(1, Ordering::Release);
+        if was_promised {
+            queue.promised = None;
+            afterwards.wake = queue.promise();
+        }
+    }
+
+    /// Takes the mutex if that needs no waiting.
+    pub(crate) fn try_acquire<G>(&self, place: Place, take: impl Fn() -> Option<G>) -> Result<G, TryAcquireError> {
+        let key = current().unwrap_or(Key::NOBODY);
+        let _registry = self.registry();
+        if let Some(held) = self.holding().filter(|held| held.key == key && key != Key::NOBODY) {
+            return Err(TryAcquireError::Reentrant(Reentrant::new(key, place::find(held.place))));
+        }
+        let guard = if self.waiting.load(Ordering::Acquire) == 0 { take() } else { None };
+        let guard = guard.ok_or(TryAcquireError::Busy)?;
+        self.hold(key, place);
+        Ok(guard)
+    }
+
+    /// Releases the mutex; `release` drops the library's guard.
+    #[inline]
+    pub(crate) fn release(&self, release: impl FnOnce()) {
+        if self.mode == Mode::EveryReentry {
+            self.holding.store(0, Ordering::Relaxed);
+            release();
+            // Not a load: of a release and an acquire that goes to wait, one must see the other. Both write `waiting`. If
+            // the acquire writes later, its try comes after this release, and finds the library's lock free.
+            if self.waiting.compare_exchange(0, 0, Ordering::AcqRel, Ordering::Acquire).is_err() {
+                self.promise();
+            }
+        } else {
+            let mut afterwards = Afterwards::default();
+            let _registry = self.registry();
+            self.holding.store(0, Ordering::Relaxed);
+            release();
+            afterwards.wake = self.queue().promise();
+        }
+    }
+
+    #[cold]
+    fn promise(&self) {
+        let mut afterwards = Afterwards::default();
+        afterwards.wake = self.queue().promise();
+    }
+}
