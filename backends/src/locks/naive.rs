@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object, Operation, Reply, hold};
-use harness::primitive::mutex::{MutexCapabilities, Query};
+use harness::primitive::mutex::MutexCapabilities;
 use harness::primitive::{Primitive, Request};
 use harness::scenario::Place;
 use tokio::sync::Mutex;
@@ -23,7 +23,7 @@ impl LockLibrary for Naive {
     }
 
     fn capabilities() -> Vec<&'static str> {
-        MutexCapabilities { blocking: false, is_locked: Query::Emulated }.words()
+        MutexCapabilities::plain().words()
     }
 }
 

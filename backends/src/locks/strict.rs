@@ -6,7 +6,7 @@ use harness::backend::LockLibrary;
 use harness::identity::Identity;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, Query};
+use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities};
 use strict::{Acquire, AcquireError, Library, Source, StrictGuard, StrictMutex, TryAcquireError};
 
 // The places of these three calls stand in the messages, and so in the snapshots, whichever library is below.
@@ -23,7 +23,7 @@ fn acquire_blocking<L: Library>(mutex: &StrictMutex<(), L>) -> Result<StrictGuar
     mutex.acquire_blocking()
 }
 
-const MUTEX: MutexCapabilities = MutexCapabilities { blocking: true, is_locked: Query::Native };
+const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking().with_is_locked();
 
 /// Who asks is the task of the scenario: a runtime that knows its tasks would name them otherwise than one that does not.
 const TASKS: Source = Source {
