@@ -84,7 +84,7 @@ ASYNCIO: dict[str, list[tuple[str, list[str]]]] = {
         (DROPPED, ["B drop x: dropped-future", "rest free"]),
     ],
     "GrantsLater": [(HAND_OVER, ["A release m: released; B woken; B acquired", "probe refused"])],
-    "TimesOut": [(HAND_OVER, ["B acquire m: waits; B woken; *B refused <TimeoutError>"])],
+    "TimesOut": [(HAND_OVER, ["B acquire m: waits; *B refused <TimeoutError>"])],
     "Polls": [("mutex m\nA acquire m\nB acquire m", ['{"livelock": {"at": {"step": 1}, "tasks": [1]}}'])],
     "InExecutor": [(HAND_OVER, ["A release m: released; B woken; B woken; B acquired"])],
     "InThread": [(HAND_OVER, ["A release m: released; B woken; B woken; B acquired"])],
