@@ -60,6 +60,12 @@
 //! | `scenarios/<theme>/<name>.scenario` | scenarios of your own, run beside the shipped ones |
 //! | `rules.toml` | rules of your own that they cite |
 //!
+//! Capabilities are declared in the adapter; one that does not exist does not compile:
+//!
+//! ```compile_fail
+//! const MINE: keyalike::MutexCapabilities = keyalike::MutexCapabilities::plain().with_telepathy();
+//! ```
+//!
 //! A scenario whose outcome breaks its rule is red, whatever its snapshot says, until the ledger explains it. What can
 //! block a thread or kill a process runs in a child process of the same test. An adapter is code too:
 //! [`certify`](fn@certify) looks for its own faults, and is one of the tests.
