@@ -91,6 +91,8 @@ const STEPS: &[Step] = &[
     test("tests of backend-smol alone", "test -p keyalike-backends -p keyalike-suites --features backend-smol"),
     test("tests of backend-python alone", "test -p keyalike-backends -p keyalike-suites --features backend-python"),
     test("tests of every backend", "test --workspace --features backend-all"),
+    test("tests and examples of the strict mutex", "test -p keyalike-strict --all-features"),
+    step("package of the strict mutex", "package --list --allow-dirty -p keyalike-strict"),
     test(
         "tests of releases, with the registries",
         "test -p keyalike-cli --features backend-all,with-registry --test releases_with_the_registry",
