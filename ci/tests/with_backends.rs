@@ -14,7 +14,7 @@ const BY_TRY: &str = "reentry/by-try";
 #[case::one_scenario(&["run", "--scenario", BY_TRY], 0, &["by-try", "4 of 4 executed", "as expected"])]
 #[case::theme(&["run", "--scenario", "deadlock", "--backend", "tokio"], 0, &["deadlock", "as expected"])]
 #[case::glob_of_backends(&["run", "--scenario", BY_TRY, "--backend", "smol*"], 0, &["smol+futures"])]
-#[case::all_backends(&["run", "--scenario", BY_TRY, "--backend", "all"], 0, &["on 24 backends"])]
+#[case::all_backends(&["run", "--scenario", BY_TRY, "--backend", "all"], 0, &["on 38 backends"])]
 #[case::rule(&["run", "--rule", "REENTRY-4"], 0, &["reentry"])]
 #[case::verdict(&["run", "--scenario", "reentry", "--verdict", "deadlock"], 0, &["same-task"])]
 #[case::in_workers(&["run", "--scenario", BY_TRY, "--isolate"], 0, &["4 of 4 executed"])]

@@ -125,7 +125,16 @@ impl Error for Reentrant {}
 
 /// A wait that could never end, with everybody whom it waits for.
 ///
-/// See [`Mode::EndlessWaits`](crate::Mode::EndlessWaits) for an example.
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use keyalike_strict::{AcquireError, Mode, StrictMutex, TokioSync};
+///
+/// let mutex = StrictMutex::<_, TokioSync>::with_mode((), Mode::EndlessWaits);
+/// let _guard = mutex.acquire_blocking().expect("it is free");
+/// let Err(AcquireError::Endless(refused)) = mutex.acquire_blocking() else { panic!("it is held here") };
+/// assert_eq!(refused.cycle.len(), 1, "this thread waits for itself");
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Endless {
@@ -147,7 +156,18 @@ impl Error for Endless {}
 
 /// One task of a cycle: what it waits for, and who holds that.
 ///
-/// See [`Mode::EndlessWaits`](crate::Mode::EndlessWaits) for an example.
+/// ```
+/// # #[cfg(feature = "tokio")] {
+/// use keyalike_strict::{AcquireError, Mode, StrictMutex, TokioSync};
+///
+/// let mutex = StrictMutex::<_, TokioSync>::with_mode((), Mode::EndlessWaits);
+/// let _guard = mutex.acquire_blocking().expect("it is free");
+/// let Err(AcquireError::Endless(refused)) = mutex.acquire_blocking() else { panic!("it is held here") };
+/// let link: &keyalike_strict::Link = &refused.cycle[0];
+/// assert_eq!(link.task, link.holder);
+/// assert_ne!(link.asked, link.acquired);
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Link {

@@ -17,6 +17,10 @@ use crate::statistics::{Holder, Statistics};
 use crate::task::current_or_thread;
 
 /// When a strict mutex refuses an acquire.
+///
+/// ```
+/// assert_eq!(keyalike_strict::Mode::default(), keyalike_strict::Mode::EveryReentry);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {

@@ -8,6 +8,11 @@ use std::panic::Location;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// A place in source code: a file, a line and a column.
+///
+/// ```
+/// let here: keyalike_strict::Place = std::panic::Location::caller();
+/// assert_eq!(here.file(), file!());
+/// ```
 pub type Place = &'static Location<'static>;
 
 /// The number of a place. 0 is none.

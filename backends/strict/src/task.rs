@@ -249,7 +249,7 @@ pub(crate) fn current_or_thread() -> Key {
 
 /// Says who runs on the calling thread, for a runtime that has identities of its own.
 ///
-/// ```
+/// ```standalone_crate
 /// use keyalike_strict::{Source, current_task, set_source};
 ///
 /// let source = Source { current: || Some(7), name: |number| Some(format!("worker-{number}")) };
@@ -286,7 +286,7 @@ impl std::error::Error for SourceAlreadySet {}
 ///
 /// [`SourceAlreadySet`], the second time.
 ///
-/// ```
+/// ```standalone_crate
 /// use keyalike_strict::{Source, SourceAlreadySet, set_source};
 ///
 /// let nobody = Source { current: || None, name: |_| None };

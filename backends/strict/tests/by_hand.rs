@@ -3,7 +3,6 @@
 mod polling;
 
 use std::panic::Location;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -11,7 +10,7 @@ use keyalike_strict::{
     AcquireError, AsyncLock, FuturesUtil, Library, OwnedStrictGuard, StrictGuard, StrictMutex, TokioSync,
     TryAcquireError, current_task, task,
 };
-use polling::{ByHand, join, pause};
+use polling::{ByHand, begin, join, pause};
 
 type Mutex<L> = StrictMutex<u32, L>;
 
@@ -173,7 +172,7 @@ fn own_future_of_the_task_takes_the_promise<L: Library>() {
     let guard = mutex.try_acquire().expect("it is free");
     let mut chooser = ByHand::new(task(async {
         let mut kept = std::pin::pin!(mutex.acquire());
-        std::future::poll_fn(|cx| Poll::Ready(assert!(kept.as_mut().poll(cx).is_pending()))).await;
+        begin(kept.as_mut()).await;
         // The promise goes to the future that is kept; this one takes it, or the task would wait for itself.
         drop(mutex.acquire().await.expect("this task holds nothing"));
         drop(kept.await.expect("this task holds nothing"));
@@ -417,11 +416,11 @@ fn replaced_waker_is_the_one_that_is_woken<L: Library>() {
 
 fn future_that_moves_asks_for_the_task_that_polls<L: Library>() {
     let mutex = Mutex::<L>::new(0);
-    let slot: std::cell::Cell<Option<Pin<Box<keyalike_strict::Acquire<'_, u32, L>>>>> = Default::default();
+    let slot = std::cell::Cell::new(None);
     let guard = mutex.try_acquire().expect("it is free");
     ByHand::new(task(async {
         let mut acquire = Box::pin(mutex.acquire());
-        std::future::poll_fn(|cx| Poll::Ready(assert!(acquire.as_mut().poll(cx).is_pending()))).await;
+        begin(acquire.as_mut()).await;
         slot.set(Some(acquire));
     }))
     .ends();

@@ -9,7 +9,7 @@ use std::task::{Poll, Waker};
 use keyalike_strict::{
     AcquireError, AsyncLock, FuturesUtil, Library, Mode, StrictGuard, StrictMutex, Task, TokioSync, task,
 };
-use polling::{ByHand, join, pause};
+use polling::{ByHand, begin, join, pause};
 
 type Mutex<L> = StrictMutex<u32, L>;
 
@@ -287,7 +287,7 @@ fn cancelled_wait_is_no_edge<L: Library>() {
         pause().await;
         {
             let mut cancelled = std::pin::pin!(n.acquire());
-            std::future::poll_fn(|cx| Poll::Ready(assert!(cancelled.as_mut().poll(cx).is_pending()))).await;
+            begin(cancelled.as_mut()).await;
         }
         pause().await;
         drop(guard);

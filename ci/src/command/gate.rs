@@ -92,6 +92,7 @@ const STEPS: &[Step] = &[
     test("tests of the kit", "test -p keyalike --features async-std,smol,tokio"),
     test("tests of backend-python alone", "test -p keyalike-backends -p keyalike-suites --features backend-python"),
     test("tests of every backend", "test --workspace --features backend-all"),
+    test("tests and examples of the strict mutex", "test -p keyalike-strict --all-features"),
     step("format of the example", "fmt --check --manifest-path docs/example/Cargo.toml"),
     step("lints of the example", "clippy --all-targets --manifest-path docs/example/Cargo.toml -- -D warnings"),
     test("tests of the example, as a stranger runs them", "test --manifest-path docs/example/Cargo.toml"),
@@ -99,7 +100,7 @@ const STEPS: &[Step] = &[
     step(
         "packages that can be published",
         "package --quiet --no-verify --allow-dirty -p keyalike -p keyalike-harness -p keyalike-backends \
-         -p keyalike-releases -p keyalike-suites",
+         -p keyalike-releases -p keyalike-strict -p keyalike-suites",
     ),
     test(
         "tests of releases, with the registries",

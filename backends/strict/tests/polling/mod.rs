@@ -64,6 +64,15 @@ pub(crate) async fn pause() {
         .await;
 }
 
+/// Polls a future once, which waits.
+pub(crate) async fn begin<F: Future>(mut future: Pin<&mut F>) {
+    std::future::poll_fn(|cx| {
+        assert!(future.as_mut().poll(cx).is_pending(), "it should wait");
+        Poll::Ready(())
+    })
+    .await;
+}
+
 /// Polls both futures in each poll, as `join!` does.
 pub(crate) async fn join<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
     let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
