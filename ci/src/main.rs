@@ -4,6 +4,7 @@
 
 mod backend_choice;
 mod bootstrap;
+mod budget;
 mod cells;
 mod command;
 mod failure;

@@ -11,6 +11,7 @@ pub mod certify;
 pub mod comparison;
 pub mod diff;
 pub mod driver;
+pub mod explore;
 pub mod isolation;
 pub mod ledger;
 pub mod object;

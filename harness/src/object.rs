@@ -106,6 +106,11 @@ impl Drop for Touch {
     }
 }
 
+/// Returns whether the frame that was polled last on this thread has just suspended in [`hold`]. Asked once.
+pub(crate) fn took_hold() -> bool {
+    HOLDING.take()
+}
+
 /// Suspends a frame for ever, with all that it holds. The frame's operation then replies [`Reply::Granted`].
 ///
 /// An adapter's frame awaits this while it holds its guard; only dropping the frame ends it.

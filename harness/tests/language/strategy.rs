@@ -112,6 +112,7 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
         Just(Action::Return),
         Just(Action::Yield),
         Just(Action::SpendBudget),
+        any::<bool>().prop_map(|anew| Action::Resume { anew }),
         span().prop_map(|span| Action::Hold { span }),
         future().prop_map(|future| Action::Poll { future }),
         future().prop_map(|future| Action::Await { future }),
@@ -137,6 +138,7 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
         (select(vec![Request::TryAcquire, Request::IsLocked, Request::Debug]), object())
             .prop_map(|(request, object)| Action::Ask { operation: Operation { request, object }, place: Place::Task }),
         object().prop_map(|object| Action::Release { object }),
+        object().prop_map(|object| Action::ReleaseElsewhere { object }),
         object().prop_map(|object| Action::Forget { object }),
         (object(), task()).prop_map(|(object, to)| Action::Send { what: Parcel::Guard(object), to }),
         (future(), acquire()).prop_map(|(future, operation)| Action::Start { future, operation }),
