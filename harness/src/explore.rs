@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::{DriveError, MakeObject};
 use crate::object::Reply;
+use crate::outcome::Outcome;
 use crate::primitive::{Primitive, Request};
 use crate::quiescence::TaskIndex;
 use crate::scenario::Scenario;
@@ -307,6 +308,27 @@ pub fn explore(locks: &Explorable, plan: &Arc<Plan>, options: &Options) -> Resul
     Ok(search.report(plan))
 }
 
+/// Returns every schedule of `plan`, in the order of the exhaustive search, with no reduction.
+///
+/// # Errors
+///
+/// [`ExploreError`], if there is no result.
+pub fn schedules(locks: &Explorable, plan: &Arc<Plan>, bounds: &Bounds) -> Result<Vec<Schedule>, ExploreError> {
+    let mut machine = locks.machine(plan)?;
+    let mut tree = strategy::Exhaustive::new(false);
+    let mut schedules = Vec::new();
+    while !tree.is_done() {
+        tree.begin();
+        if machine.run(bounds, &mut tree) {
+            schedules.push(tree.schedule());
+        } else if tree.stop() == strategy::Stop::Diverged {
+            continue;
+        }
+        tree.next();
+    }
+    Ok(schedules)
+}
+
 /// Runs one schedule of `plan` and tells its outcome, as the explorer sees it and as the oracle judges its replay.
 ///
 /// # Errors
@@ -320,6 +342,15 @@ pub fn replay(
 ) -> Result<Found, ExploreError> {
     let mut machine = locks.machine(plan)?;
     confirm::confirm(locks, &mut *machine, bounds, schedule)
+}
+
+/// Drives a script on a lock library by the live driver, on a runtime of one thread that is the harness's own.
+///
+/// # Errors
+///
+/// [`ExploreError`], if it has no outcome.
+pub fn drive_script(locks: &Explorable, script: &Scenario) -> Result<Outcome, ExploreError> {
+    confirm::drive_once(locks, script).map(|(_, outcome)| outcome)
 }
 
 /// Returns whether a verdict speaks against the lock, and not of what the tasks do with it.

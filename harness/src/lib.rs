@@ -7,6 +7,7 @@
 //! [`report`] tells it.
 
 pub mod backend;
+pub mod cancel_points;
 pub mod certify;
 pub mod comparison;
 pub mod diff;

@@ -22,15 +22,16 @@ pub struct Planted {
     pub explorable: Explorable,
 }
 
+/// Forty locks with types of their own would be forty explorers to compile, so these are erased.
+fn planted<F: Flaw>(id: &'static str) -> Planted {
+    Planted { id, explorable: Locks::<F>::explorable() }
+}
+
 struct Locks<F>(std::marker::PhantomData<F>);
 
 impl<F: Flaw> LockLibrary for Locks<F> {
     fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
         (primitive == Primitive::Mutex).then(borrowed::<Mutex<F>>)
-    }
-
-    fn explorable() -> Explorable {
-        explorable_borrowed::<Mutex<F>>(Explorable::erased(Self::make))
     }
 
     fn capabilities() -> Vec<&'static str> {
@@ -46,16 +47,22 @@ macro_rules! planted {
                 $(const $flag: bool = true;)*
             }
         )*
-        vec![$(Planted { id: $id, explorable: Locks::<$name>::explorable() }),*]
+        vec![$(planted::<$name>($id)),*]
     };
 }
 
-/// Returns the honest locks.
+/// Returns the honest locks, each explored with its own types.
 pub fn honest() -> Vec<Planted> {
-    planted! {
-        "hands-over" HandsOver: ;
-        "barges" Barges: BARGES;
+    struct HandsOver;
+    impl Flaw for HandsOver {}
+    struct Barges;
+    impl Flaw for Barges {
+        const BARGES: bool = true;
     }
+    vec![
+        Planted { id: "hands-over", explorable: explorable_borrowed::<Mutex<HandsOver>>(Locks::<HandsOver>::explorable()) },
+        Planted { id: "barges", explorable: explorable_borrowed::<Mutex<Barges>>(Locks::<Barges>::explorable()) },
+    ]
 }
 
 /// Returns the broken locks, each with one mistake.

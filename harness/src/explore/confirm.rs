@@ -90,7 +90,7 @@ fn told_grants(program: &Program, outcome: &Outcome) -> Grants {
     (granted.collect(), events().filter(|event| matches!(event.what, What::NotRun { .. })).count())
 }
 
-fn drive_once(locks: &Explorable, script: &Scenario) -> Result<(Arc<Program>, Outcome), ExploreError> {
+pub(super) fn drive_once(locks: &Explorable, script: &Scenario) -> Result<(Arc<Program>, Outcome), ExploreError> {
     let program = Program::new(Arc::new(script.clone()))
         .map_err(|error| ExploreError::Script { scenario: script.name.to_string(), why: error.to_string() })?;
     let program = Arc::new(program);

@@ -189,12 +189,20 @@ impl<S: Subject> Engine<S> {
                 offer.0[Kind::Abort as usize] = abort & owners;
             }
             offer.0[Kind::Resume as usize] = may(2, bounds.resumes, occasions.resume & self.waits & !woken);
-            offer.0[Kind::ResumeAnew as usize] = may(3, bounds.resumes_anew, occasions.resume_anew & self.waits);
+            let anew = may(3, bounds.resumes_anew, occasions.resume_anew & self.waits);
+            offer.0[Kind::ResumeAnew as usize] = if self.plan.keeps_futures { anew & !self.keepers() } else { anew };
             if offer.0[0] == 0 && !offer.is_empty() {
                 offer.0[Kind::Stop as usize] = 1;
             }
         }
         offer
+    }
+
+    /// Returns who has polled a kept future: it would have to poll that one as well if it took another waker, and a wake
+    /// that goes astray would be its own fault.
+    fn keepers(&self) -> u32 {
+        let kept = self.tasks.iter().flat_map(|task| &task.belongings).filter_map(|it| it.kept);
+        kept.filter(|kept| kept.since.is_some() && !kept.awaited).fold(0, |mask, kept| mask | 1 << kept.polled_by)
     }
 
     fn take(&mut self, choice: Choice) {

@@ -19,6 +19,7 @@ pub(super) fn script(plan: &Plan, trace: &[Vec<Deed>]) -> Scenario {
         objects: plan.objects().to_vec(),
         ..Scenario::new(name.parse().unwrap_or_else(|_| plan.scenario.name.clone()))
     };
+    let trace = &trace[..trace.len() - idle_polls(trace)];
     let mut line: Vec<Step> = Vec::new();
     // Whether one call woke several since the line began: then only the lock knows in which order.
     let mut is_doubtful = false;
@@ -37,6 +38,17 @@ pub(super) fn script(plan: &Plan, trace: &[Vec<Deed>]) -> Scenario {
     }
     flush(&mut script, &mut line);
     script
+}
+
+/// Returns how many choices at the end are polls that came to nothing and to no end: the live driver does them by itself.
+fn idle_polls(trace: &[Vec<Deed>]) -> usize {
+    const FEW: usize = 3;
+    let is_idle = |deeds: &&Vec<Deed>| {
+        let is_poll = matches!(deeds.first(), Some(Deed::Woken(_)));
+        is_poll && !is_over(deeds) && !deeds.iter().any(|deed| matches!(deed, Deed::Granted { .. } | Deed::Op { .. }))
+    };
+    let idle = trace.iter().rev().take_while(is_idle).count();
+    if idle > FEW { idle } else { 0 }
 }
 
 fn flush(script: &mut Scenario, line: &mut Vec<Step>) {
