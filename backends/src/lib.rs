@@ -31,6 +31,7 @@ mod pairing;
 use std::sync::Arc;
 
 use harness::backend::Backend;
+use harness::explore::Explorable;
 
 /// Every `backend-*` feature there is, built or not, with what it adds.
 pub const FEATURES: &[(&str, &str)] = &[
@@ -134,6 +135,39 @@ impl Entry {
     pub fn start(&self) -> Arc<dyn Backend> {
         (self.start)()
     }
+}
+
+/// A lock library that was built, as the explorer sees it: without a runtime.
+#[derive(Clone, Copy, Debug)]
+pub struct Locks {
+    /// As ids of backends call it.
+    pub id: &'static str,
+    /// The crate that it comes from, and its version.
+    pub subject: (&'static str, &'static str),
+    /// How it is explored.
+    pub explorable: Explorable,
+}
+
+/// Returns every lock library that was built, in the order of [`known`] ones.
+pub fn lock_libraries() -> Vec<Locks> {
+    #[cfg(any(feature = "backend-tokio", feature = "backend-async-lock", feature = "backend-futures"))]
+    fn locks<L: harness::backend::LockLibrary>(id: &'static str, name: &'static str, version: &'static str) -> Locks {
+        Locks { id, subject: (name, version), explorable: L::explorable() }
+    }
+    vec![
+        #[cfg(feature = "backend-tokio")]
+        locks::<locks::tokio::Tokio>("tokio", "tokio", env!("VERSION_TOKIO")),
+        #[cfg(feature = "backend-tokio")]
+        locks::<locks::tokio::TokioOwned>("tokio-owned", "tokio", env!("VERSION_TOKIO")),
+        #[cfg(feature = "backend-async-lock")]
+        locks::<locks::async_lock::AsyncLock>("async-lock", "async-lock", env!("VERSION_ASYNC_LOCK")),
+        #[cfg(feature = "backend-async-lock")]
+        locks::<locks::async_lock::AsyncLockArc>("async-lock-arc", "async-lock", env!("VERSION_ASYNC_LOCK")),
+        #[cfg(feature = "backend-futures")]
+        locks::<locks::futures::Futures>("futures", "futures-util", env!("VERSION_FUTURES_UTIL")),
+        #[cfg(feature = "backend-futures")]
+        locks::<locks::futures::FuturesOwned>("futures-owned", "futures-util", env!("VERSION_FUTURES_UTIL")),
+    ]
 }
 
 /// Returns every pair of a runtime and a lock library that were built, in alphabetical order of their ids.

@@ -3,9 +3,11 @@
 mod bisect;
 mod diff;
 mod explain;
+mod explore;
 mod fmt;
 mod gate;
 mod guard;
+mod kill_rate;
 mod lint;
 mod list;
 mod migrate;
@@ -31,6 +33,10 @@ pub(crate) enum Command {
     List(list::List),
     /// Explain a rule or a scenario, with what every native backend did
     Explain(explain::Explain),
+    /// Explore every order of explored scenarios on lock libraries, and what may happen to their tasks at any time
+    Explore(explore::Explore),
+    /// Measure how many planted broken locks each strategy of the explorer finds out, and how fast
+    KillRate(kill_rate::KillRate),
     /// Bring scenario files into canonical form
     Fmt(fmt::Fmt),
     /// Warn of what is surely not meant in scenario files
@@ -63,6 +69,8 @@ impl Command {
             Command::Diff(diff) => diff.execute(),
             Command::List(list) => list.execute(),
             Command::Explain(explain) => explain.execute(),
+            Command::Explore(explore) => explore.execute(),
+            Command::KillRate(kill_rate) => kill_rate.execute(),
             Command::Fmt(fmt) => fmt.execute(),
             Command::Lint(lint) => lint.execute(),
             Command::Gate(gate) => gate.execute(),

@@ -106,6 +106,18 @@ pub(crate) enum Failure {
     /// A journal that cannot be written.
     #[error("{}: {source}; free some space and repeat the command: what the journal holds is not run again", path.display())]
     JournalWrite { path: PathBuf, source: std::io::Error },
+    /// A search without a result.
+    #[error(transparent)]
+    Explore(#[from] harness::explore::ExploreError),
+    /// A checkpoint that is none, or that belongs to another search.
+    #[error("{}: {reason}; remove it to begin anew, or name another file with --checkpoint", path.display())]
+    Checkpoint { path: PathBuf, reason: String },
+    /// A checkpoint that cannot be written.
+    #[error("{}: {source}; free some space: what was found is in the report, and the search would begin where the checkpoint was", path.display())]
+    CheckpointWrite { path: PathBuf, source: std::io::Error },
+    /// A planted lock that was not found out, or a kill that does not replay.
+    #[error("{0}")]
+    KillRate(String),
     /// A step of the gate that does not start.
     #[error("`{command}`: {source}; install cargo, or run the step by hand from the root of the workspace")]
     Step { command: String, source: std::io::Error },
@@ -127,6 +139,10 @@ impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {
             Failure::Release(error) if !error.is_usage() => 3,
+            Failure::Explore(
+                harness::explore::ExploreError::OtherSearch { .. } | harness::explore::ExploreError::NoPrimitive { .. },
+            ) => 2,
+            Failure::Explore(_) | Failure::CheckpointWrite { .. } | Failure::KillRate(_) => 3,
             Failure::Write { .. }
             | Failure::Xml(_)
             | Failure::Isolation(_)

@@ -4,6 +4,8 @@
 
 mod backend_choice;
 mod bootstrap;
+mod budget;
+mod cancel_points;
 mod cells;
 mod command;
 mod failure;

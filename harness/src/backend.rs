@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::driver::program::Program;
 use crate::driver::{DriveError, Listener, Seat, drive};
+use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
 use crate::primitive::Primitive;
@@ -18,6 +19,11 @@ use crate::transcript::Transcript;
 pub trait LockLibrary: 'static {
     /// Makes a live object, or `None` where the library has no such primitive.
     fn make(primitive: Primitive) -> Option<Arc<dyn Object>>;
+
+    /// Returns the library as the explorer sees it.
+    fn explorable() -> Explorable {
+        Explorable::erased(Self::make)
+    }
 
     /// Returns what it offers, in the words of reports.
     fn capabilities() -> Vec<&'static str>;

@@ -7,10 +7,12 @@
 //! [`report`] tells it.
 
 pub mod backend;
+pub mod cancel_points;
 pub mod certify;
 pub mod comparison;
 pub mod diff;
 pub mod driver;
+pub mod explore;
 pub mod identity;
 pub mod isolation;
 pub mod ledger;

@@ -120,6 +120,11 @@ thread_local! {
     static HANDOVER: Cell<Option<Handover>> = const { Cell::new(None) };
 }
 
+/// Returns whether the frame that was polled last on this thread has just suspended in [`hold`]. Asked once.
+pub(crate) fn took_hold() -> bool {
+    HOLDING.take()
+}
+
 /// Suspends a frame for ever, with all that it holds. The frame's operation then replies [`Reply::Granted`].
 ///
 /// An adapter's frame awaits this while it holds its guard; only dropping the frame ends it.

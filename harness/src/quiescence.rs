@@ -176,6 +176,16 @@ impl<C: Copy> Hub<C> {
         self.with(|state| ((), state.enqueue(task)));
     }
 
+    /// Takes `task` out of the queue, because the poll that it is in serves its wake.
+    pub fn unqueue(&self, task: TaskIndex) {
+        self.with(|state| {
+            if std::mem::take(&mut state.tasks[task].woken) {
+                state.queue.retain(|&woken| woken != task);
+            }
+            ((), None)
+        });
+    }
+
     /// Opens a poll of `task` by the runtime, which wants to be told through `waker` when to poll again. `None` means
     /// that it is not let in: the poll must return pending and touch nothing.
     pub fn enter(&self, task: TaskIndex, waker: &Waker) -> Option<Admission<C>> {

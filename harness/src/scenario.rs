@@ -119,6 +119,15 @@ pub enum Step {
     },
     /// `cancel B`: done to a task, to an object or to all, from outside.
     Conductor(Conduct),
+    /// `A: acquire m, release m`: what a task of an explored scenario does, in an order of the explorer's choice among the
+    /// tasks.
+    Program {
+        /// Whose program it is; each member of a crowd has its own.
+        who: Who,
+        /// The actions, in turns that are apart by `,`. What a turn holds, joined by `;`, runs with no scheduling in
+        /// between. No turn is empty.
+        turns: Vec<Vec<Action>>,
+    },
 }
 
 /// What a task does in a step.
@@ -137,6 +146,16 @@ pub enum Action {
     Release {
         /// The object whose guard goes.
         object: ObjectName,
+    },
+    /// `release m elsewhere`: drops the guard on another thread, which has ended before the step has.
+    ReleaseElsewhere {
+        /// The object whose guard goes.
+        object: ObjectName,
+    },
+    /// `resume`, `resume anew`: polls what the task waits for, woken or not.
+    Resume {
+        /// With another waker. The wakers that the task gave out before come to nothing from now on.
+        anew: bool,
     },
     /// `forget m`: leaks the guard, as `std::mem::forget` does.
     Forget {
@@ -325,7 +344,7 @@ impl Step {
     /// Returns whose step it is or to whom it is done, unless it concerns an object or all.
     pub fn who(&self) -> Option<Who> {
         match self {
-            Step::Task { who, .. } => Some(*who),
+            Step::Task { who, .. } | Step::Program { who, .. } => Some(*who),
             Step::Conductor(conduct) => conduct.who(),
         }
     }
@@ -335,7 +354,26 @@ impl Step {
         match self {
             Step::Task { action, .. } => Step::Task { who, action: action.clone() },
             Step::Conductor(conduct) => Step::Conductor(conduct.for_who(who)),
+            Step::Program { turns, .. } => Step::Program { who, turns: turns.clone() },
         }
+    }
+
+    /// Returns what tasks do in it.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        let (alone, turns) = match self {
+            Step::Task { action, .. } => (Some(action), &[][..]),
+            Step::Program { turns, .. } => (None, &turns[..]),
+            Step::Conductor(_) => (None, &[][..]),
+        };
+        alone.into_iter().chain(turns.iter().flatten())
+    }
+
+    /// Returns whether an explored scenario can leave it to the explorer when it happens, and whether at all.
+    pub fn is_occasion(&self) -> bool {
+        matches!(
+            self,
+            Step::Conductor(Conduct::Cancel(_) | Conduct::Abort(_)) | Step::Task { action: Action::Resume { .. }, .. }
+        )
     }
 
     /// Returns the step of each member of its crowd, in turn; without a crowd, the step itself.
@@ -391,6 +429,11 @@ impl Scenario {
     /// Returns every step with the index of its line, in the order of the text.
     pub fn steps(&self) -> impl Iterator<Item = (usize, &Step)> {
         self.lines.iter().enumerate().flat_map(|(index, line)| line.steps.iter().map(move |step| (index, step)))
+    }
+
+    /// Returns whether it gives its tasks programs and leaves their order to the explorer.
+    pub fn is_explored(&self) -> bool {
+        self.steps().any(|(_, step)| matches!(step, Step::Program { .. }))
     }
 
     /// Returns whether what a step of it does is the runtime's own affair and not the lock's, so that backends of one

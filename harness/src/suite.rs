@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::program::{Program, ProgramError};
+use crate::explore::plan::{Plan, PlanError};
 use crate::ledger::{Ledger, LedgerError};
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::Diagnostic;
@@ -19,8 +20,10 @@ pub const EXTENSION: &str = "scenario";
 /// What a folder of scenarios holds.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
-    /// The scenarios, by name.
+    /// The scenarios with a script, by name.
     pub programs: BTreeMap<ScenarioName, Arc<Program>>,
+    /// The scenarios that leave the order to the explorer, by name.
+    pub explored: BTreeMap<ScenarioName, Arc<Plan>>,
     /// The rules, by id.
     pub rules: BTreeMap<RuleId, Rule>,
     /// The divergences and violations that are known and reviewed.
@@ -97,6 +100,9 @@ pub enum SuiteError {
     /// A scenario cannot be made ready.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// A scenario cannot be explored.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// `rules.toml` has an error.
     #[error("{}: {source}", path.display())]
     Rules {
@@ -139,8 +145,13 @@ impl Suite {
         };
         for file in find_scenarios(root)? {
             let place = file.strip_prefix(root).unwrap_or(&file).with_extension("");
-            let program = read_program(&file, &place)?;
-            suite.programs.insert(program.scenario.name.clone(), program);
+            let scenario = Arc::new(read_scenario(&file, &place)?);
+            let name = scenario.name.clone();
+            if scenario.is_explored() {
+                suite.explored.insert(name, Arc::new(Plan::new(scenario)?));
+            } else {
+                suite.programs.insert(name, Arc::new(Program::new(scenario)?));
+            }
         }
         Ok(suite)
     }
@@ -193,9 +204,21 @@ pub fn find_scenarios(root: &Path) -> Result<Vec<PathBuf>, SuiteError> {
 ///
 /// [`SuiteError`], if the file cannot be read or has errors.
 pub fn read_program(file: &Path, place: &Path) -> Result<Arc<Program>, SuiteError> {
+    Ok(Arc::new(Program::new(Arc::new(read_scenario(file, place)?))?))
+}
+
+/// Reads one scenario from `file` and makes it ready to be explored. `place` gives it its name, as for [`read_program`].
+///
+/// # Errors
+///
+/// [`SuiteError`], if the file cannot be read, has errors, or has a script instead of programs.
+pub fn read_plan(file: &Path, place: &Path) -> Result<Arc<Plan>, SuiteError> {
+    Ok(Arc::new(Plan::new(Arc::new(read_scenario(file, place)?))?))
+}
+
+fn read_scenario(file: &Path, place: &Path) -> Result<Scenario, SuiteError> {
     let bytes = std::fs::read(file).map_err(|source| SuiteError::Read { path: file.to_owned(), source })?;
-    let scenario = parse_file(file, place, &bytes)?;
-    Ok(Arc::new(Program::new(Arc::new(scenario))?))
+    parse_file(file, place, &bytes)
 }
 
 fn parse_file(file: &Path, place: &Path, bytes: &[u8]) -> Result<Scenario, SuiteError> {

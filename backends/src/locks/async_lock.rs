@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_lock::{Mutex, MutexGuard, MutexGuardArc};
 use harness::backend::LockLibrary;
+use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
 use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
@@ -21,6 +22,10 @@ impl LockLibrary for AsyncLock {
         }
     }
 
+    fn explorable() -> Explorable {
+        mutex::explorable_borrowed::<AsyncLockMutex>(Explorable::erased(Self::make))
+    }
+
     fn capabilities() -> Vec<&'static str> {
         MUTEX.words()
     }
@@ -35,6 +40,10 @@ impl LockLibrary for AsyncLockArc {
             Primitive::Mutex => Some(mutex::owned::<AsyncLockArcMutex>()),
             _ => None,
         }
+    }
+
+    fn explorable() -> Explorable {
+        mutex::explorable_owned::<AsyncLockArcMutex>(Explorable::erased(Self::make))
     }
 
     fn capabilities() -> Vec<&'static str> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::lock::{Mutex, MutexGuard, OwnedMutexGuard};
 use harness::backend::LockLibrary;
+use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
 use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
@@ -21,6 +22,10 @@ impl LockLibrary for Futures {
         }
     }
 
+    fn explorable() -> Explorable {
+        mutex::explorable_borrowed::<FuturesMutex>(Explorable::erased(Self::make))
+    }
+
     fn capabilities() -> Vec<&'static str> {
         MUTEX.words()
     }
@@ -35,6 +40,10 @@ impl LockLibrary for FuturesOwned {
             Primitive::Mutex => Some(mutex::owned::<FuturesOwnedMutex>()),
             _ => None,
         }
+    }
+
+    fn explorable() -> Explorable {
+        mutex::explorable_owned::<FuturesOwnedMutex>(Explorable::erased(Self::make))
     }
 
     fn capabilities() -> Vec<&'static str> {

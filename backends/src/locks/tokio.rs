@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use harness::backend::LockLibrary;
+use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
 use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
@@ -21,6 +22,10 @@ impl LockLibrary for Tokio {
         }
     }
 
+    fn explorable() -> Explorable {
+        mutex::explorable_borrowed::<TokioMutex>(Explorable::erased(Self::make))
+    }
+
     fn capabilities() -> Vec<&'static str> {
         MUTEX.words()
     }
@@ -35,6 +40,10 @@ impl LockLibrary for TokioOwned {
             Primitive::Mutex => Some(mutex::owned::<TokioOwnedMutex>()),
             _ => None,
         }
+    }
+
+    fn explorable() -> Explorable {
+        mutex::explorable_owned::<TokioOwnedMutex>(Explorable::erased(Self::make))
     }
 
     fn capabilities() -> Vec<&'static str> {

@@ -51,6 +51,10 @@ pub(crate) struct Run {
     /// Keep every cell in FILE as soon as it is done, and run none that FILE has already. Removed when all are done
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// Run every script again with a cancel, and with an abort, at each place where an operation is pending and in each
+    /// window between a grant and its poll, and tell what speaks against the lock
+    #[arg(long, conflicts_with_all = ["resume", "format", "verdicts", "only_divergent"])]
+    cancel_points: bool,
     /// Hold each worker to the protocol, and run no scenario of the suites
     #[arg(long, requires = "workers", conflicts_with_all = ["patterns", "resume"])]
     certify: bool,
@@ -98,6 +102,14 @@ impl Run {
         let workshop = Arc::new(self.backends.workshop());
         let backends = self.backends.start(&workshop)?;
         let options = Options { runs: self.repeat.get(), workers: workshop, isolate: self.isolate };
+        if self.cancel_points {
+            let (text, ending) = crate::cancel_points::run(&programs, &backends, &options);
+            match &self.out {
+                Some(path) => output::save(path, &text)?,
+                None => output::print(&text)?,
+            }
+            return Ok(ending);
+        }
         let cells = cells::run(&programs, &backends, &options, self.resume.as_deref())?;
         let mut report = self.report(&suite, &programs, &backends, cells)?;
         let status = report.status();

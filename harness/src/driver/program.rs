@@ -72,6 +72,8 @@ pub enum Deed {
 pub enum TaskDeed {
     Ask { request: Request, object: ObjectIndex, place: Place },
     Release { object: ObjectIndex },
+    ReleaseElsewhere { object: ObjectIndex },
+    Resume { anew: bool },
     Forget { object: ObjectIndex },
     SendGuard { object: ObjectIndex, to: TaskIndex },
     SendFuture { future: NameIndex, to: TaskIndex },
@@ -128,6 +130,14 @@ pub enum ProgramError {
         line: usize,
         /// The name.
         object: ObjectName,
+    },
+    /// It leaves the order to the explorer.
+    #[error("{scenario} line {line}: an explored scenario has no script to drive; run it with `keyalike explore`")]
+    Explored {
+        /// The scenario.
+        scenario: String,
+        /// The line of the script, from 0.
+        line: usize,
     },
     /// There are too many tasks or steps.
     #[error("{scenario} has {count} {what}, more than {max}; make its crowds smaller")]
@@ -207,6 +217,9 @@ impl Program {
         let what = match step {
             Step::Task { action, .. } => Deed::Task(self.task_deed(line, action)?),
             Step::Conductor(conduct) => Deed::Conductor(self.conductor_deed(line, conduct)?),
+            Step::Program { .. } => {
+                return Err(ProgramError::Explored { scenario: self.scenario.name.to_string(), line });
+            }
         };
         let task = step.who().and_then(|who| who.members().next()).map(|member| self.task(member));
         Ok(ProgramStep { text: step.to_string(), task, what })
@@ -233,6 +246,8 @@ impl Program {
                 place: *place,
             },
             Action::Release { object } => TaskDeed::Release { object: self.object(line, object)? },
+            Action::ReleaseElsewhere { object } => TaskDeed::ReleaseElsewhere { object: self.object(line, object)? },
+            Action::Resume { anew } => TaskDeed::Resume { anew: *anew },
             Action::Forget { object } => TaskDeed::Forget { object: self.object(line, object)? },
             Action::Send { what: Parcel::Guard(object), to } => {
                 TaskDeed::SendGuard { object: self.object(line, object)?, to: self.task(*to) }

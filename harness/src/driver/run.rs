@@ -1,6 +1,6 @@
 //! What the conductor and the tasks of one run share.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
@@ -53,6 +53,8 @@ struct Desk {
     mail: Mutex<Mailbox>,
     /// What the task may have to let go of, as bits of [`LetGo`], and [`MAIL`].
     burden: AtomicU8,
+    /// How often the task took another waker. The wakers of before come to nothing.
+    renewals: AtomicU32,
 }
 
 /// The bit of a burden that says that there is mail: whatever it is, the task may have to let go of it.
@@ -102,7 +104,7 @@ impl Run {
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
             polls: (0..tasks).map(|_| AtomicUsize::new(0)).collect(),
-            desks: (0..tasks).map(|_| Desk { mail: Mutex::new(Some(Vec::new())), burden: AtomicU8::new(0) }).collect(),
+            desks: (0..tasks).map(|_| Desk { mail: Mutex::new(Some(Vec::new())), burden: AtomicU8::new(0), renewals: AtomicU32::new(0) }).collect(),
             threads: Mutex::default(),
             has_threads: AtomicBool::new(false),
             listener,
@@ -262,6 +264,12 @@ impl Run {
         }
     }
 
+    /// Returns another waker of `task`; from now on only that one wakes it.
+    pub(super) fn renew_waker(self: &Arc<Self>, task: TaskIndex) -> Waker {
+        self.desks[task].renewals.fetch_add(1, Ordering::Relaxed);
+        TaskWaker::waker(self, task)
+    }
+
     /// Counts a poll of a woken task.
     pub(super) fn count_poll(&self, task: TaskIndex) {
         self.polls[task].fetch_add(1, Ordering::Relaxed);
@@ -282,23 +290,28 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The waker that a task gives to its locks.
 pub(super) struct TaskWaker {
-    pub(super) run: Arc<Run>,
-    pub(super) task: TaskIndex,
+    run: Arc<Run>,
+    task: TaskIndex,
+    /// How many wakers the task had before this one.
+    renewal: u32,
 }
 
 impl TaskWaker {
     pub(super) fn waker(run: &Arc<Run>, task: TaskIndex) -> Waker {
-        Waker::from(Arc::new(Self { run: Arc::clone(run), task }))
+        let renewal = run.desks[task].renewals.load(Ordering::Relaxed);
+        Waker::from(Arc::new(Self { run: Arc::clone(run), task, renewal }))
     }
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.run.wake(self.task);
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.run.wake(self.task);
+        if self.run.desks[self.task].renewals.load(Ordering::Relaxed) == self.renewal {
+            self.run.wake(self.task);
+        }
     }
 }
 

@@ -251,7 +251,7 @@ impl<R: Runtime> Task<R> {
             }
             hands.belongings.push(belonging);
         }
-        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &self.waker, acting: self.acting.as_ref() };
+        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken => {
                 worker.hands.run.count_poll(worker.hands.index);
@@ -379,7 +379,7 @@ impl Hands {
 struct Worker<'a, R> {
     hands: &'a mut Hands,
     runtime: &'a R,
-    waker: &'a Waker,
+    waker: &'a mut Waker,
     acting: Option<&'a Arc<Acting>>,
 }
 
@@ -391,8 +391,9 @@ impl<R: Runtime> Worker<'_, R> {
         let Deed::Task(deed) = self.hands.run.program.steps[step].what else {
             unreachable!("the conductor takes its own steps");
         };
-        let taken = match self.hands.waiting {
-            Waiting::Nothing => self.act(step, deed),
+        let taken = match (&self.hands.waiting, deed) {
+            (_, TaskDeed::Resume { anew }) => self.resume_by_step(anew),
+            (Waiting::Nothing, deed) => self.act(step, deed),
             _ => Err(Reason::Waits),
         };
         taken.unwrap_or_else(|reason| {
@@ -418,6 +419,15 @@ impl<R: Runtime> Worker<'_, R> {
                 self.hands.result(What::Released { object });
                 drop(guard);
             }
+            TaskDeed::ReleaseElsewhere { object } => {
+                let guard = self.hands.take_guard(object)?;
+                self.hands.result(What::Released { object });
+                let dropped = std::thread::scope(|scope| scope.spawn(|| drop(guard)).join());
+                if let Err(payload) = dropped {
+                    resume_unwind(payload);
+                }
+            }
+            TaskDeed::Resume { .. } => unreachable!("a step that resumes is taken by a task that waits"),
             TaskDeed::Forget { object } => {
                 std::mem::forget(self.hands.take_guard(object)?);
                 self.hands.result(What::Forgotten { object });
@@ -594,9 +604,30 @@ impl<R: Runtime> Worker<'_, R> {
         Ok(())
     }
 
+    /// Polls what the task waits for, because a step says so: instead of the poll that it was woken for, if it was.
+    fn resume_by_step(&mut self, anew: bool) -> Result<Flow, Reason> {
+        match self.hands.waiting {
+            Waiting::Nothing | Waiting::Yield => return Err(Reason::DoesNotWait),
+            Waiting::Thread(_) => return Err(Reason::BlocksThread),
+            Waiting::Operation(_) | Waiting::Shared { .. } | Waiting::Kept { .. } => {}
+        }
+        self.hands.run.hub.unqueue(self.hands.index);
+        // A waker that acts stays, with its orders.
+        if anew && self.acting.is_none() {
+            *self.waker = self.hands.run.renew_waker(self.hands.index);
+        }
+        self.go_on();
+        Ok(Flow::Goes)
+    }
+
     /// Polls what the task waits for, because it was woken.
     fn resume(&mut self) {
         self.hands.due = None;
+        self.go_on();
+    }
+
+    /// Polls what the task waits for.
+    fn go_on(&mut self) {
         match std::mem::replace(&mut self.hands.waiting, Waiting::Nothing) {
             Waiting::Nothing | Waiting::Yield => {}
             Waiting::Operation(pending) => self.attempt(pending),

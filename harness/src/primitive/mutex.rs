@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::explore::{self, Explorable};
 use crate::object::{Handover, Message, Object, Operation, Reply, hold_and};
-use crate::primitive::Request;
+use crate::primitive::{Primitive, Request};
 use crate::scenario::Place;
 
 /// What can be asked of a mutex.
@@ -207,6 +208,54 @@ impl<M: AsyncMutex, F: Face<M>> Object for Erased<M, F> {
             }
             (Request::Debug, _) => Operation::new(async move { Reply::Answer(self.0.debug()) }),
         }
+    }
+}
+
+/// Returns a library whose mutexes, with guards that borrow, are explored without erasure.
+pub fn explorable_borrowed<M: AsyncMutex>(locks: Explorable) -> Explorable {
+    fn frame<M: AsyncMutex>(mutex: Arc<M>, request: Request) -> impl Future<Output = Reply> + Send + 'static {
+        async move {
+            match ask(&*mutex, request).await {
+                Ok(Some(guard)) => hold::<M>(guard).await,
+                Ok(None) => answer(&*mutex, request),
+                Err(message) => Reply::Refused(message),
+            }
+        }
+    }
+    locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>))
+}
+
+/// Returns a library whose mutexes, with guards that own, are explored without erasure.
+pub fn explorable_owned<M: OwnedMutex>(locks: Explorable) -> Explorable {
+    fn frame<M: OwnedMutex>(mutex: Arc<M>, request: Request) -> impl Future<Output = Reply> + Send + 'static {
+        async move {
+            match ask(&*mutex, request).await {
+                Ok(Some(guard)) => {
+                    drop(mutex);
+                    hold::<M>(guard).await
+                }
+                Ok(None) => answer(&*mutex, request),
+                Err(message) => Reply::Refused(message),
+            }
+        }
+    }
+    locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>))
+}
+
+/// Makes a request; no guard comes of a question.
+async fn ask<M: AsyncMutex>(mutex: &M, request: Request) -> Result<Option<M::Guard<'_>>, Message> {
+    match request {
+        Request::Acquire => mutex.acquire().await.map(Some),
+        Request::TryAcquire => mutex.try_acquire().map(Some),
+        Request::IsLocked | Request::Debug => Ok(None),
+    }
+}
+
+/// Answers a question.
+fn answer<M: AsyncMutex>(mutex: &M, request: Request) -> Reply {
+    match request {
+        Request::IsLocked => Reply::Answer(if mutex.is_locked() { "yes" } else { "no" }.to_owned()),
+        _ => Reply::Answer(mutex.debug()),
     }
 }
 

@@ -8,7 +8,7 @@ mod reach;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean};
-use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName};
+use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName, Who};
 use crate::scenario::parse::Parsed;
 use crate::scenario::{Action, Condition, Conduct, Parcel, Reaction, Scenario, Step};
 
@@ -68,7 +68,7 @@ fn head(Parsed { scenario, locations }: &Parsed, context: &LintContext) -> Vec<D
 
 /// Warns of objects that no step names.
 fn objects(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
-    let used: HashSet<&ObjectName> = scenario.steps().filter_map(|(_, step)| object_of(step)).collect();
+    let used: HashSet<&ObjectName> = scenario.steps().flat_map(|(_, step)| objects_of(step)).collect();
     let unused = scenario.objects.iter().zip(&locations.objects).filter(|(object, _)| !used.contains(&object.name));
     unused
         .map(|(object, location)| {
@@ -78,44 +78,45 @@ fn objects(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn object_of(step: &Step) -> Option<&ObjectName> {
-    match step {
+fn objects_of(step: &Step) -> impl Iterator<Item = &ObjectName> {
+    let dropped = match step {
         Step::Conductor(Conduct::DropObject(object)) => Some(object),
-        Step::Conductor(_) => None,
-        Step::Task { action, .. } => match action {
-            Action::Ask { operation, .. } | Action::Start { operation, .. } | Action::Prepare { operation, .. } => {
-                Some(&operation.object)
-            }
-            Action::Release { object } | Action::Forget { object } => Some(object),
-            Action::Send { what: Parcel::Guard(object), .. } => Some(object),
-            Action::On { reaction, .. } => match reaction {
-                Reaction::Release(object) | Reaction::TryAcquire(object) | Reaction::IsLocked(object) => Some(object),
-                Reaction::Poll | Reaction::Panic => None,
-            },
-            _ => None,
+        _ => None,
+    };
+    dropped.into_iter().chain(step.actions().filter_map(object_of))
+}
+
+fn object_of(action: &Action) -> Option<&ObjectName> {
+    match action {
+        Action::Ask { operation, .. } | Action::Start { operation, .. } | Action::Prepare { operation, .. } => {
+            Some(&operation.object)
+        }
+        Action::Release { object } | Action::ReleaseElsewhere { object } | Action::Forget { object } => Some(object),
+        Action::Send { what: Parcel::Guard(object), .. } => Some(object),
+        Action::On { reaction, .. } => match reaction {
+            Reaction::Release(object) | Reaction::TryAcquire(object) | Reaction::IsLocked(object) => Some(object),
+            Reaction::Poll | Reaction::Panic => None,
         },
+        _ => None,
     }
 }
 
-/// Returns the kept future that a step takes up, if it takes up one.
-fn future_of(step: &Step) -> Option<&FutureName> {
-    match step {
-        Step::Task { action, .. } => match action {
-            Action::Send { what: Parcel::Future(future), .. }
-            | Action::Poll { future }
-            | Action::Await { future }
-            | Action::AwaitRef { future }
-            | Action::Drop { future } => Some(future),
-            _ => None,
-        },
-        Step::Conductor(_) => None,
+/// Returns the kept future that an action takes up, if it takes up one.
+fn future_of(action: &Action) -> Option<&FutureName> {
+    match action {
+        Action::Send { what: Parcel::Future(future), .. }
+        | Action::Poll { future }
+        | Action::Await { future }
+        | Action::AwaitRef { future }
+        | Action::Drop { future } => Some(future),
+        _ => None,
     }
 }
 
 /// Returns the names of all futures that some step creates.
 fn created_futures(scenario: &Scenario) -> BTreeSet<&FutureName> {
-    let created = scenario.steps().filter_map(|(_, step)| match step {
-        Step::Task { action: Action::Start { future, .. } | Action::Prepare { future, .. }, .. } => Some(future),
+    let created = scenario.steps().flat_map(|(_, step)| step.actions()).filter_map(|action| match action {
+        Action::Start { future, .. } | Action::Prepare { future, .. } => Some(future),
         _ => None,
     });
     created.collect()
@@ -127,7 +128,7 @@ fn futures(parsed: &Parsed) -> Vec<Diagnostic> {
     let objects = parsed.scenario.objects.iter().map(|object| object.name.as_str());
     let known: Vec<&str> = created.iter().map(|future| future.as_str()).chain(objects).collect();
     let undefined = located_steps(parsed).filter_map(|(_, step, location)| {
-        let future = future_of(step).filter(|future| !created.contains(future))?;
+        let future = step.actions().filter_map(future_of).find(|future| !created.contains(future))?;
         Some(
             Diagnostic::warning(location, format!("no step creates a future `{future}`"))
                 .hinting(format!("such as `A start {future} acquire m`, on a line before this one"))
@@ -142,12 +143,14 @@ fn strangers(parsed: &Parsed) -> Vec<Diagnostic> {
     let acting: HashSet<TaskName> = parsed
         .scenario
         .steps()
-        .filter_map(|(_, step)| match step {
-            Step::Task { who, action: Action::Send { to, .. } } => Some(who.members().chain(Some(*to)).collect()),
-            Step::Task { who, .. } => Some(who.members().collect::<Vec<_>>()),
-            Step::Conductor(_) => None,
+        .flat_map(|(_, step)| {
+            let own = step.who().filter(|_| !matches!(step, Step::Conductor(_))).into_iter().flat_map(Who::members);
+            let receivers = step.actions().filter_map(|action| match action {
+                Action::Send { to, .. } => Some(*to),
+                _ => None,
+            });
+            own.chain(receivers).collect::<Vec<_>>()
         })
-        .flatten()
         .collect();
     let strangers = located_steps(parsed).filter_map(|(_, step, location)| {
         let Step::Conductor(conduct) = step else { return None };

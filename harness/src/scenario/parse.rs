@@ -14,7 +14,7 @@ mod words;
 use std::collections::{HashMap, HashSet};
 
 use crate::scenario::diagnostic::{Diagnostic, Location, ticked};
-use crate::scenario::name::ScenarioName;
+use crate::scenario::name::{ScenarioName, TaskName};
 use crate::scenario::vocabulary::{self, Role};
 use crate::scenario::{Line, Object, Scenario, Step};
 use comments::Comments;
@@ -295,6 +295,25 @@ impl<'t> Reader<'t> {
         let (above, gap) = self.comments_above();
         let mut steps = Vec::new();
         let mut locations = Vec::new();
+        if let [first, .., last] | [first @ last] = &line.tokens[..]
+            && step::is_program(first)
+        {
+            match step::program(&line.tokens, &self.names) {
+                Ok(step) => {
+                    let location = first.location.to(last.location);
+                    self.count(&step, location);
+                    steps.push(step);
+                    locations.push(location);
+                }
+                Err(fault) => {
+                    self.script_is_partial = true;
+                    self.errors.push(fault);
+                }
+            }
+            self.scenario.lines.push(Line { above, gap, steps, comment: line.comment.map(str::to_owned) });
+            self.locations.steps.push(locations);
+            return;
+        }
         let parts = line.tokens.split(|token| token.kind == Kind::Semicolon);
         let mut start = 0;
         for part in parts {
@@ -369,11 +388,38 @@ impl<'t> Reader<'t> {
         if !self.script_is_partial && !self.errors.is_full() {
             self.check_conditions();
         }
+        if !self.script_is_partial && self.scenario.is_explored() {
+            self.check_explored();
+        }
         if self.errors.list.is_empty() {
             return Ok(Parsed { scenario: self.scenario, locations: self.locations });
         }
         self.errors.list.sort_by_key(Diagnostic::location);
         Err(self.errors.list)
+    }
+
+    /// Says which lines of an explored scenario are neither a program nor something that may happen at any time.
+    fn check_explored(&mut self) {
+        let mut programs: HashSet<TaskName> = HashSet::new();
+        for (line, locations) in self.scenario.lines.iter().zip(&self.locations.steps) {
+            for (step, location) in line.steps.iter().zip(locations) {
+                if let Step::Program { who, .. } = step
+                    && let Some(twice) = who.members().find(|member| !programs.insert(*member))
+                {
+                    let fault = Diagnostic::error(*location, format!("task {twice} has a program already"))
+                        .hinting("write all that it does on one line");
+                    self.errors.push(fault);
+                }
+                let is_occasion = line.steps.len() == 1 && step.is_occasion();
+                if !is_occasion && !matches!(step, Step::Program { .. }) {
+                    let fault = Diagnostic::error(*location, "an explored scenario has no order of its own for this step")
+                        .expecting("the program of a task, such as `A: acquire m, release m`")
+                        .expecting("`cancel B`, `abort B`, `B resume` or `B resume anew` on a line of its own")
+                        .hinting("what stands on a line of its own may happen once, at any time, or not at all");
+                    self.errors.push(fault);
+                }
+            }
+        }
     }
 
     /// Says which conditions speak of a step that is not in the script.

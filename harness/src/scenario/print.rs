@@ -193,6 +193,10 @@ impl Display for Step {
         match self {
             Step::Task { who, action } => write!(f, "{who} {action}"),
             Step::Conductor(conduct) => conduct.fmt(f),
+            Step::Program { who, turns } => {
+                let turn = |turn: &Vec<Action>| turn.iter().map(Action::to_string).collect::<Vec<_>>().join("; ");
+                write!(f, "{who}: {}", turns.iter().map(turn).collect::<Vec<_>>().join(", "))
+            }
         }
     }
 }
@@ -204,6 +208,9 @@ impl Display for Action {
             Action::Ask { operation, place: Place::Thread } => write!(f, "{operation} blocking"),
             Action::Ask { operation, place: Place::Inside } => write!(f, "{operation} blocking inside"),
             Action::Release { object } => write!(f, "release {object}"),
+            Action::ReleaseElsewhere { object } => write!(f, "release {object} elsewhere"),
+            Action::Resume { anew: false } => f.write_str("resume"),
+            Action::Resume { anew: true } => f.write_str("resume anew"),
             Action::Forget { object } => write!(f, "forget {object}"),
             Action::Send { what: Parcel::Guard(object), to } => write!(f, "send {object} {to}"),
             Action::Send { what: Parcel::Future(future), to } => write!(f, "send {future} {to}"),

@@ -285,6 +285,7 @@ impl Words<'_> {
         self.program.objects().len() == 1
             || matches!(self.program.steps[step].what,
                 Deed::Task(TaskDeed::Release { object: named }
+                    | TaskDeed::ReleaseElsewhere { object: named }
                     | TaskDeed::Forget { object: named }
                     | TaskDeed::Ask { object: named, .. }) if named == object)
     }

@@ -192,8 +192,11 @@ impl Replay {
     fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
         let since = self.since(task, object, future).unwrap_or(self.clock);
         let begun_by = self.begun_by(task, object, future).unwrap_or(task);
+        // A wait that was polled in vain goes on.
+        let before = self.waits.iter().find(|wait| (wait.task, wait.object, wait.future) == (task, object, future));
+        let overtaken = before.map_or(0, |wait| wait.overtaken);
         self.end_operation(task, object, future);
-        self.waits.push(Wait { task, object, future, begun_by, thread, since, overtaken: 0, woken: false });
+        self.waits.push(Wait { task, object, future, begun_by, thread, since, overtaken, woken: false });
     }
 
     fn pend(&mut self, task: TaskIndex, object: ObjectIndex, future: NameIndex) {

@@ -22,6 +22,12 @@ proptest! {
     }
 
     #[test]
+    fn printed_explored_scenario_is_read_back(scenario in strategy::explored()) {
+        prop_assert_eq!(parse(name(), &scenario.to_string()), Ok(scenario.clone()), "{}", scenario);
+        prop_assert_eq!(scenario.check(), Ok(()));
+    }
+
+    #[test]
     fn formatting_twice_changes_nothing(scenario in strategy::scenario(), seed in any::<u64>()) {
         let untidy = untidy(&scenario.to_string(), seed);
         let once = format(name(), &untidy).expect("untidy is not in error");

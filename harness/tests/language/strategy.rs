@@ -50,6 +50,31 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     })
 }
 
+/// Any explored scenario that a text can say.
+pub(crate) fn explored() -> impl Strategy<Value = Scenario> {
+    scenario().prop_flat_map(|scenario| {
+        let no_resume = |action: &Action| !matches!(action, Action::Resume { .. });
+        let turn = vec(action(scenario.objects.clone()).prop_filter("the explorer's choice", no_resume), 1..3);
+        let programs = vec((vec(turn, 1..4), comments(), option::of(comment())), 1..5);
+        let occasion = prop_oneof![
+            who().prop_map(|who| Step::Conductor(Conduct::Cancel(who))),
+            who().prop_map(|who| Step::Conductor(Conduct::Abort(who))),
+            (who(), any::<bool>()).prop_map(|(who, anew)| Step::Task { who, action: Action::Resume { anew } }),
+        ];
+        (Just(scenario), programs, vec(occasion, 0..3)).prop_map(|(scenario, programs, occasions)| {
+            let programs = programs.into_iter().zip('A'..).enumerate();
+            let lines = programs.map(|(index, ((turns, above, comment), letter))| {
+                let who = TaskName::new(letter).expect("a capital letter").into();
+                // Without a head, what stands above the first line is the description.
+                let above = if index == 0 { Vec::new() } else { above };
+                Line { above, gap: false, steps: vec![Step::Program { who, turns }], comment }
+            });
+            let lines = lines.chain(occasions.into_iter().map(|step| Line::new(vec![step]))).collect();
+            Scenario { lines, accepts: Vec::new(), closing: Vec::new(), ..scenario }
+        })
+    })
+}
+
 /// Adds a script, `accept` lines and closing comments.
 fn with_script(scenario: Scenario) -> impl Strategy<Value = Scenario> {
     let lines = vec(line(scenario.objects.clone()), 0..8);
@@ -112,6 +137,7 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
         Just(Action::Return),
         Just(Action::Yield),
         Just(Action::SpendBudget),
+        any::<bool>().prop_map(|anew| Action::Resume { anew }),
         span().prop_map(|span| Action::Hold { span }),
         future().prop_map(|future| Action::Poll { future }),
         future().prop_map(|future| Action::Await { future }),
@@ -137,6 +163,7 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
         (select(vec![Request::TryAcquire, Request::IsLocked, Request::Debug]), object())
             .prop_map(|(request, object)| Action::Ask { operation: Operation { request, object }, place: Place::Task }),
         object().prop_map(|object| Action::Release { object }),
+        object().prop_map(|object| Action::ReleaseElsewhere { object }),
         object().prop_map(|object| Action::Forget { object }),
         (object(), task()).prop_map(|(object, to)| Action::Send { what: Parcel::Guard(object), to }),
         (future(), acquire()).prop_map(|(future, operation)| Action::Start { future, operation }),

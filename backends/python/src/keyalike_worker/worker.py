@@ -216,8 +216,10 @@ def lack(step: Step, script: Script, backend: Backend) -> str | None:
     """Return why the backend cannot take a step, if it cannot."""
     if not step.is_of_task:
         return backend.lacks.get(step.verb)
-    if step.verb == "on":
+    if step.verb in ("on", "resume"):
         return "Python has no wakers"
+    if step.verb == "release-elsewhere":
+        return "a lock of an event loop is not released on another thread"
     if step.verb == "ask" and step.fields["place"] != "task":
         return "the library has no blocking acquire"
     if "object" in step.fields:

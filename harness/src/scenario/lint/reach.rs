@@ -14,6 +14,10 @@ use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step}
 
 /// Warns of each step that is never taken, once for a crowd.
 pub(super) fn unreachable_steps(parsed: &Parsed) -> Vec<Diagnostic> {
+    // The order is the explorer's, and an action that cannot be taken is passed over.
+    if parsed.scenario.is_explored() {
+        return Vec::new();
+    }
     let mut walk = Walk { created: created_futures(&parsed.scenario), ..Walk::default() };
     let mut warnings = Vec::new();
     let mut line_before = 0;
@@ -249,6 +253,7 @@ impl Walk<'_> {
         };
         match action {
             Action::Release { object }
+            | Action::ReleaseElsewhere { object }
             | Action::Forget { object }
             | Action::Send { what: Parcel::Guard(object), .. }
                 if !ready.may_have_guard(object) =>
@@ -289,7 +294,9 @@ impl Walk<'_> {
                     task.may_wait();
                 }
             }
-            Action::Release { object } | Action::Forget { object } => ready.remove_guard(object),
+            Action::Release { object } | Action::ReleaseElsewhere { object } | Action::Forget { object } => {
+                ready.remove_guard(object);
+            }
             Action::Send { what: Parcel::Guard(object), .. } => ready.remove_guard(object),
             Action::Send { what: Parcel::Future(future), .. } | Action::Drop { future } => {
                 ready.futures.remove(future);
@@ -321,7 +328,7 @@ impl Walk<'_> {
                 }
             }
             Action::SpendBudget => self.budget_is_spent = true,
-            Action::Poll { .. } | Action::Hold { .. } => {}
+            Action::Poll { .. } | Action::Hold { .. } | Action::Resume { .. } => {}
         }
     }
 

@@ -5,7 +5,7 @@ use super::names::Names;
 use super::token::{Kind, Token};
 use super::words::{Words, span, task, task_letter, waiting_request, who};
 use crate::primitive::Request;
-use crate::scenario::diagnostic::{Diagnostic, did_you_mean, nearest, ticked};
+use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
 use crate::scenario::vocabulary::{self, Role};
 use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step, WakerEvent};
@@ -28,6 +28,68 @@ pub(super) fn step(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Faul
     Ok(step)
 }
 
+/// Returns whether a line that begins with this token is the program of a task: `A:`.
+pub(super) fn is_program(first: &Token<'_>) -> bool {
+    matches!(first.kind, Kind::Word(word) if task_letter(word) && word.ends_with(':'))
+}
+
+/// Reads the program that `tokens`, of which the first is `A:`, are.
+pub(super) fn program(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Fault> {
+    let (first, rest) = tokens.split_first().expect("a program begins with its task");
+    let who = who(&shortened(first))?;
+    let mut turns: Vec<Vec<Action>> = vec![Vec::new()];
+    let mut words: Vec<Token<'_>> = Vec::new();
+    let mut before = *first;
+    let end = |words: &mut Vec<Token<'_>>, at: &Token<'_>| -> Result<Action, Fault> {
+        let Some(first) = words.first() else {
+            return Err(Diagnostic::error(at.location, "no action of the task stands here")
+                .expecting("an action")
+                .hinting("such as `A: acquire m, release m`")
+                .into());
+        };
+        let location = first.location;
+        let mut taken = Words::new(words);
+        let action = action(&mut taken, names)?;
+        taken.finish()?;
+        if matches!(action, Action::Resume { .. }) {
+            return Err(Diagnostic::error(location, "when a task is resumed is the explorer's choice")
+                .expecting("an action of the task itself")
+                .hinting("`B resume` on a line of its own lets the explorer resume B once, at any time")
+                .into());
+        }
+        words.clear();
+        Ok(action)
+    };
+    for token in rest {
+        match token.kind {
+            Kind::Semicolon => {
+                let action = end(&mut words, &before)?;
+                turns.last_mut().expect("there is a turn").push(action);
+            }
+            Kind::Word(word) if word.ends_with(',') => {
+                if word.len() > 1 {
+                    words.push(shortened(token));
+                }
+                let action = end(&mut words, token)?;
+                turns.last_mut().expect("there is a turn").push(action);
+                turns.push(Vec::new());
+            }
+            _ => words.push(*token),
+        }
+        before = *token;
+    }
+    let action = end(&mut words, &before)?;
+    turns.last_mut().expect("there is a turn").push(action);
+    Ok(Step::Program { who, turns })
+}
+
+/// Returns a word without the colon or comma at its end.
+fn shortened<'t>(token: &Token<'t>) -> Token<'t> {
+    let Kind::Word(word) = token.kind else { return *token };
+    let location = Location { length: token.location.length - 1, ..token.location };
+    Token { kind: Kind::Word(&word[..word.len() - 1]), location, end_byte: token.end_byte - 1 }
+}
+
 fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fault> {
     let verb = words.word("a verb")?;
     let Some(entry) = vocabulary::find(Role::Task, verb.text()) else { return Err(no_verb(verb).into()) };
@@ -37,7 +99,8 @@ fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fa
         "try-acquire" => ask(words, names, Request::TryAcquire)?,
         "is-locked" => ask(words, names, Request::IsLocked)?,
         "debug" => ask(words, names, Request::Debug)?,
-        "release" => Action::Release { object: object(words, names)? },
+        "release" => release(words, names)?,
+        "resume" => Action::Resume { anew: adverb(words, "anew")? },
         "forget" => Action::Forget { object: object(words, names)? },
         "send" => Action::Send { what: parcel(words, names)?, to: receiver(words)? },
         "panic" => Action::Panic,
@@ -101,6 +164,32 @@ fn no_place(token: &Token<'_>, word: &'static str) -> Diagnostic {
         .expecting("the end of the step")
         .hinting("steps on one line are joined by `;`")
         .maybe_hinting(did_you_mean(token.text(), [word]))
+}
+
+fn release(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<Action, Fault> {
+    let object = object(words, names)?;
+    Ok(match adverb(words, "elsewhere")? {
+        true => Action::ReleaseElsewhere { object },
+        false => Action::Release { object },
+    })
+}
+
+/// Takes the word `adverb` if it stands there. A word that is nearly it is no other mistake.
+fn adverb(words: &mut Words<'_, '_>, adverb: &'static str) -> Result<bool, Fault> {
+    if words.take_if(adverb) {
+        return Ok(true);
+    }
+    match words.peek().and_then(|token| Some((token, did_you_mean(token.text(), [adverb])?))) {
+        Some((token, hint)) => {
+            let message = format!("{} says nothing about this step", ticked(token.text()));
+            Err(Diagnostic::error(token.location, message)
+                .expecting(format!("`{adverb}`"))
+                .expecting("the end of the step")
+                .hinting(hint)
+                .into())
+        }
+        None => Ok(false),
+    }
 }
 
 fn operation(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<Operation, Fault> {

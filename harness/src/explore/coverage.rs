@@ -1,0 +1,82 @@
+//! How much of the space was seen: estimates from three small bitmaps, the same whoever explored which part.
+
+use serde::{Deserialize, Serialize};
+
+use super::books::mix;
+
+const WORDS: usize = 1_024;
+
+/// A set of hashes, of which only the size is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Marks(Vec<u64>);
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self(vec![0; WORDS])
+    }
+}
+
+impl Marks {
+    fn mark(&mut self, hash: u64) {
+        let place = (mix(hash, 1) >> 20) as usize;
+        self.0[place / 64 % WORDS] |= 1 << (place % 64);
+    }
+
+    fn merge(&mut self, other: &Marks) {
+        for (word, other) in self.0.iter_mut().zip(&other.0) {
+            *word |= other;
+        }
+    }
+
+    /// Returns how many different hashes were marked: linear counting, exact within a few in a hundred up to about a
+    /// hundred thousand.
+    fn count(&self) -> u64 {
+        let bits = (WORDS * 64) as f64;
+        let zeros: u32 = self.0.iter().map(|word| word.count_zeros()).sum();
+        (-bits * (f64::from(zeros.max(1)) / bits).ln()).round() as u64
+    }
+}
+
+/// What was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    orders: Marks,
+    states: Marks,
+    cancels: Marks,
+}
+
+impl Coverage {
+    pub(crate) fn order(&mut self, order: u64) {
+        self.orders.mark(order);
+    }
+
+    pub(crate) fn state(&mut self, state: u64) {
+        self.states.mark(state);
+    }
+
+    pub(crate) fn cancel(&mut self, op: usize, after: usize, woken: bool) {
+        self.cancels.mark(mix(op as u64, (after as u64) << 1 | u64::from(woken)));
+    }
+
+    pub(crate) fn merge(&mut self, other: &Coverage) {
+        self.orders.merge(&other.orders);
+        self.states.merge(&other.states);
+        self.cancels.merge(&other.cancels);
+    }
+
+    /// Returns in how many orders objects were granted.
+    pub fn orders(&self) -> u64 {
+        self.orders.count()
+    }
+
+    /// Returns in how many states the queues were: who holds, who waits, who was woken.
+    pub fn states(&self) -> u64 {
+        self.states.count()
+    }
+
+    /// Returns how many pairs of a cancelled operation and the action before it there were, before and after the wake.
+    pub fn cancels(&self) -> u64 {
+        self.cancels.count()
+    }
+}

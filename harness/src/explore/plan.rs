@@ -1,0 +1,257 @@
+//! An explored scenario made ready: the programs of its tasks by indexes, and what may happen to them at any time.
+
+use std::sync::Arc;
+
+use crate::driver::program::{Deed, Program, ProgramError, TaskDeed};
+use crate::primitive::{Primitive, Request};
+use crate::quiescence::TaskIndex;
+use crate::scenario::name::{FutureName, ScenarioName, TaskName};
+use crate::scenario::{Action, Conduct, Line, Object, Place, Scenario, Step};
+
+/// The largest number of tasks in an explored scenario: a set of them is one word.
+pub const TASKS_MAX: usize = 32;
+
+/// The largest number of objects in an explored scenario.
+pub const OBJECTS_MAX: usize = 32;
+
+/// The largest number of actions of all tasks together.
+pub const ACTIONS_MAX: usize = 4_096;
+
+/// An explored scenario made ready. Compiled once, explored as often as need be.
+#[derive(Debug)]
+pub struct Plan {
+    /// What it was made of.
+    pub scenario: Arc<Scenario>,
+    /// The tasks, in the order of their names.
+    pub tasks: Vec<TaskName>,
+    /// The names of the futures that tasks keep.
+    pub futures: Vec<FutureName>,
+    /// What each task does.
+    pub programs: Vec<Vec<Op>>,
+    /// What may happen to whom.
+    pub occasions: Occasions,
+    /// Whether a task may be sent a guard or a future.
+    pub(crate) has_sends: bool,
+    /// Whether a task keeps futures.
+    pub(crate) keeps_futures: bool,
+}
+
+/// One action of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// What the task does, by indexes.
+    pub deed: TaskDeed,
+    /// The same as the scenario says it.
+    pub action: Action,
+    /// Whether nothing is scheduled between the action before and this one.
+    pub joined: bool,
+    /// Its number among the actions of all tasks.
+    pub number: usize,
+}
+
+/// What may happen to a task once, at any time, or not at all: a set of tasks each, the task with index 0 in the lowest
+/// bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Occasions {
+    /// Whose pending operation may be dropped.
+    pub cancel: u32,
+    /// Who may be aborted.
+    pub abort: u32,
+    /// Who may be polled though not woken.
+    pub resume: u32,
+    /// Who may be polled with another waker.
+    pub resume_anew: u32,
+}
+
+impl Occasions {
+    /// Returns every occasion for each of `tasks` tasks.
+    pub fn everywhere(tasks: usize) -> Self {
+        let all = u32::MAX.checked_shr(32_u32.saturating_sub(tasks as u32)).unwrap_or(0);
+        Self { cancel: all, abort: all, resume: all, resume_anew: all }
+    }
+}
+
+/// A scenario that cannot be explored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// It is a script.
+    #[error("{scenario} has a script and no programs; run it with `keyalike run`, or give its tasks programs, such as `A: acquire m, release m`")]
+    NotExplored {
+        /// The scenario.
+        scenario: ScenarioName,
+    },
+    /// It is too large.
+    #[error("{scenario} has {count} {what}, more than the {max} that can be explored; make it smaller")]
+    TooLarge {
+        /// The scenario.
+        scenario: ScenarioName,
+        /// How many there are.
+        count: usize,
+        /// Of what.
+        what: &'static str,
+        /// How many there may be.
+        max: usize,
+    },
+    /// An action has no place in an explored scenario.
+    #[error("{scenario}: {task} does `{action}`, which the explorer cannot do: {why}")]
+    NotExplorable {
+        /// The scenario.
+        scenario: ScenarioName,
+        /// Whose action it is.
+        task: TaskName,
+        /// The action.
+        action: Box<Action>,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A line is neither a program nor an occasion.
+    #[error("{scenario}: `{step}` is neither a program nor something that may happen at any time; remove it")]
+    NoOccasion {
+        /// The scenario.
+        scenario: ScenarioName,
+        /// The step.
+        step: Box<Step>,
+    },
+    /// It could not be compiled.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+}
+
+impl Plan {
+    /// Makes `scenario` ready to be explored.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`], if it has no programs, is too large, or does what the explorer cannot do.
+    pub fn new(scenario: Arc<Scenario>) -> Result<Self, PlanError> {
+        let name = || scenario.name.clone();
+        if !scenario.is_explored() {
+            return Err(PlanError::NotExplored { scenario: name() });
+        }
+        let too_large = |count: usize, what: &'static str, max: usize| match count > max {
+            true => Err(PlanError::TooLarge { scenario: name(), count, what, max }),
+            false => Ok(()),
+        };
+        // Every action as a step of a script, which the driver's own compiler turns into indexes.
+        let mut script = Scenario { objects: scenario.objects.clone(), ..Scenario::new(name()) };
+        let mut joins = Vec::new();
+        let mut occasions = Vec::new();
+        for (_, step) in scenario.steps() {
+            match step {
+                Step::Program { who, turns } => {
+                    let actions: usize = turns.iter().map(Vec::len).sum();
+                    too_large(actions.saturating_mul(who.count()), "actions", ACTIONS_MAX)?;
+                    too_large(who.count(), "tasks", TASKS_MAX)?;
+                    for member in who.members() {
+                        let mut joined = false;
+                        for turn in turns {
+                            for action in turn {
+                                explorable(action).map_err(|why| PlanError::NotExplorable {
+                                    scenario: name(),
+                                    task: member,
+                                    action: Box::new(action.clone()),
+                                    why,
+                                })?;
+                                let step = Step::Task { who: member.into(), action: action.clone() };
+                                script.lines.push(Line::new(vec![step]));
+                                joins.push(joined);
+                                joined = true;
+                            }
+                            joined = false;
+                        }
+                    }
+                }
+                step if step.is_occasion() => occasions.extend(step.members()),
+                step => return Err(PlanError::NoOccasion { scenario: name(), step: Box::new(step.clone()) }),
+            }
+        }
+        let count = script.lines.len();
+        too_large(count, "actions", ACTIONS_MAX)?;
+        // Who is only named by an occasion is a task as well.
+        script.lines.extend(occasions.iter().map(|step| Line::new(vec![step.clone()])));
+        let compiled = Program::new(Arc::new(script))?;
+        too_large(compiled.tasks.len(), "tasks", TASKS_MAX)?;
+        too_large(compiled.objects().len(), "objects", OBJECTS_MAX)?;
+        let mut plan = Self {
+            tasks: compiled.tasks.clone(),
+            futures: compiled.futures.clone(),
+            programs: vec![Vec::new(); compiled.tasks.len()],
+            occasions: Occasions::default(),
+            has_sends: false,
+            keeps_futures: false,
+            scenario: Arc::clone(&scenario),
+        };
+        let mut yielded = vec![false; compiled.tasks.len()];
+        for (index, line) in compiled.scenario.lines.iter().enumerate().take(count) {
+            let Step::Task { action, .. } = &line.steps[0] else { continue };
+            let (Deed::Task(deed), Some(task)) = (compiled.steps[index].what, compiled.steps[index].task) else {
+                continue;
+            };
+            plan.has_sends |= matches!(deed, TaskDeed::SendGuard { .. } | TaskDeed::SendFuture { .. });
+            plan.keeps_futures |= matches!(deed, TaskDeed::Start { .. } | TaskDeed::Prepare { .. });
+            // A yield is nothing but the place where others come in.
+            if deed == TaskDeed::Yield {
+                yielded[task] = true;
+                continue;
+            }
+            let joined = joins[index] && !std::mem::take(&mut yielded[task]) && !plan.programs[task].is_empty();
+            yielded[task] = false;
+            let number = plan.programs.iter().map(Vec::len).sum();
+            plan.programs[task].push(Op { deed, action: action.clone(), joined, number });
+        }
+        // Numbered anew, task by task.
+        let mut number = 0;
+        for op in plan.programs.iter_mut().flatten() {
+            op.number = number;
+            number += 1;
+        }
+        for step in &occasions {
+            let Some(task) = step.who().and_then(|who| who.members().next()) else { continue };
+            let bit = 1_u32 << plan.task(task).expect("the compiler has seen every task");
+            match step {
+                Step::Conductor(Conduct::Cancel(_)) => plan.occasions.cancel |= bit,
+                Step::Conductor(Conduct::Abort(_)) => plan.occasions.abort |= bit,
+                Step::Task { action: Action::Resume { anew: true }, .. } => plan.occasions.resume_anew |= bit,
+                _ => plan.occasions.resume |= bit,
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Returns the declared objects.
+    pub fn objects(&self) -> &[Object] {
+        &self.scenario.objects
+    }
+
+    /// Returns how many actions all tasks have.
+    pub fn action_count(&self) -> usize {
+        self.programs.iter().map(Vec::len).sum()
+    }
+
+    /// Returns the primitives that it needs.
+    pub fn primitives(&self) -> impl Iterator<Item = Primitive> {
+        self.objects().iter().map(|object| object.primitive)
+    }
+
+    fn task(&self, name: TaskName) -> Option<TaskIndex> {
+        self.tasks.iter().position(|task| *task == name)
+    }
+}
+
+/// Says why an action cannot be explored, if it cannot.
+fn explorable(action: &Action) -> Result<(), &'static str> {
+    match action {
+        Action::Ask { place: Place::Thread | Place::Inside, .. } => {
+            Err("a blocking operation keeps the explorer's one thread")
+        }
+        Action::Ask { operation, .. } if operation.request == Request::Debug => {
+            Err("what a lock prints of itself is no outcome")
+        }
+        Action::Enter { .. } | Action::Leave { .. } => Err("scopes shape scripts; write the releases"),
+        Action::Hold { .. } => Err("it has no clock"),
+        Action::SpendBudget => Err("there is no budget outside of a runtime"),
+        Action::On { .. } => Err("a waker that acts inside the lock may never come back; write a script for it"),
+        Action::Resume { .. } => Err("when a task is resumed is the explorer's choice"),
+        _ => Ok(()),
+    }
+}

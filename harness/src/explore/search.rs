@@ -1,0 +1,530 @@
+//! Takes a strategy through the schedules of one plan: in rounds of units that any number of threads share, merged in the
+//! order of the units, so that the result is the same whoever ran which. Between two rounds it can be saved.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::confirm::{ATTEMPTS_MAX, confirm};
+use super::coverage::Coverage;
+use super::plan::Plan;
+use super::random::Random;
+use super::report::{End, Found, Report};
+use super::schedule::{Choice, Choices, Schedule};
+use super::strategy::{Exhaustive, Sampled, Sampler, Stop};
+use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault};
+use crate::quiescence::TaskIndex;
+
+/// How many schedules a unit of a round has, at most; fewer where a fault ends the search.
+const UNIT: u64 = 4_096;
+const UNIT_TO_FAULT: u64 = 256;
+
+/// How many units a round has.
+const UNITS: usize = 32;
+
+/// Into how many parts a tree is split, at least, if it has so many.
+const PARTS_MIN: usize = 64;
+
+/// The most outcomes that are told apart; further ones are counted together.
+pub const OUTCOMES_MAX: usize = 4_096;
+
+/// How many schedules are drawn to estimate how many there are.
+const PROBES: u32 = 400;
+
+/// A search, before, during or after.
+#[derive(Serialize, Deserialize)]
+pub struct Search {
+    /// The scenario as a text, and how it is explored: what a saved search must fit to.
+    identity: Identity,
+    /// The parts of the tree that are not exhausted; `None` before it was split.
+    parts: Option<Vec<Exhaustive>>,
+    is_exhausted: bool,
+    next_block: u64,
+    rounds: u64,
+    elapsed: Duration,
+    end: Option<End>,
+    schedules: u64,
+    pruned: u64,
+    diverged: u64,
+    others: u64,
+    estimate: Option<f64>,
+    outcomes: Vec<Found>,
+    coverage: Coverage,
+    counts: (u64, u64, u64),
+    /// One machine per thread; made anew after a search was loaded.
+    #[serde(skip)]
+    machines: Vec<Box<dyn Machine>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Identity {
+    scenario: String,
+    strategy: Strategy,
+    seed: u64,
+    bounds: Bounds,
+    reduce: bool,
+}
+
+impl Identity {
+    fn of(plan: &Plan, options: &Options) -> Self {
+        Self {
+            scenario: format!("{}\n{}", plan.scenario.name, plan.scenario),
+            strategy: options.strategy,
+            seed: options.seed,
+            bounds: options.bounds,
+            reduce: options.reduce,
+        }
+    }
+
+    fn told(&self) -> String {
+        let name = self.scenario.lines().next().unwrap_or_default();
+        format!("{name} by {} from seed {}", self.strategy, self.seed)
+    }
+}
+
+impl std::fmt::Debug for Search {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Search").field("identity", &self.identity).field("schedules", &self.schedules).finish_non_exhaustive()
+    }
+}
+
+/// What one thread does in one go.
+enum Unit<'a> {
+    Part(&'a mut Exhaustive, u64),
+    Block(u64, u64),
+}
+
+/// What came of a unit.
+#[derive(Default)]
+struct Tally {
+    schedules: u64,
+    pruned: u64,
+    diverged: u64,
+    places: HashMap<u64, usize, BuildHasherDefault<Identical>>,
+    /// Key, how often, after how many schedules first, and that schedule.
+    outcomes: Vec<(u64, u64, u64, Schedule)>,
+    last: usize,
+    has_fault: bool,
+    stuck: Option<Schedule>,
+}
+
+/// A hasher of keys that are hashes.
+#[derive(Default)]
+struct Identical(u64);
+
+impl Hasher for Identical {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+impl Search {
+    /// Returns a search that has not begun.
+    pub fn new(plan: &Plan, options: &Options) -> Self {
+        Self {
+            identity: Identity::of(plan, options),
+            parts: None,
+            is_exhausted: false,
+            next_block: 0,
+            rounds: 0,
+            elapsed: Duration::ZERO,
+            end: None,
+            schedules: 0,
+            pruned: 0,
+            diverged: 0,
+            others: 0,
+            estimate: None,
+            outcomes: Vec::new(),
+            coverage: Coverage::default(),
+            counts: (0, 0, 0),
+            machines: Vec::new(),
+        }
+    }
+
+    /// Returns whether a saved search can go on with `plan` and `options`: only budget and threads may differ.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError::OtherSearch`], if it cannot.
+    pub fn fits(&self, plan: &Plan, options: &Options) -> Result<(), ExploreError> {
+        let asked = Identity::of(plan, options);
+        match asked == self.identity {
+            true => Ok(()),
+            false => Err(ExploreError::OtherSearch { saved: self.identity.told(), asked: asked.told() }),
+        }
+    }
+
+    /// Returns a copy as a saved search is read back.
+    pub fn to_saved(&self) -> Self {
+        Self {
+            identity: self.identity.clone(),
+            parts: self.parts.clone(),
+            outcomes: self.outcomes.clone(),
+            coverage: self.coverage.clone(),
+            machines: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// Returns how many schedules were run, and about how many there are.
+    pub fn progress(&self) -> (u64, Option<f64>) {
+        (self.schedules, self.estimate)
+    }
+
+    /// Goes one round further. Returns whether there is more to do.
+    ///
+    /// # Errors
+    ///
+    /// [`ExploreError`], if there is no result.
+    pub fn advance(&mut self, locks: &Explorable, plan: &Arc<Plan>, options: &Options) -> Result<bool, ExploreError> {
+        let begun = Instant::now();
+        if self.is_over(options) {
+            return Ok(false);
+        }
+        while self.machines.len() < options.jobs.max(1) {
+            self.machines.push(locks.machine(plan)?);
+        }
+        let in_order = matches!(options.strategy, Strategy::Exhaustive | Strategy::Portfolio);
+        if in_order && self.estimate.is_none() {
+            self.estimate = Some(estimate(&mut *self.machines[0], options));
+        }
+        let is_exhaustive = match options.strategy {
+            Strategy::Exhaustive => true,
+            Strategy::Portfolio => !self.is_exhausted && self.rounds.is_multiple_of(2),
+            _ => false,
+        };
+        self.rounds += 1;
+        match is_exhaustive {
+            true => self.exhaustive_round(locks, plan, options)?,
+            false => self.sampled_round(locks, options)?,
+        }
+        self.elapsed += begun.elapsed();
+        for machine in &mut self.machines {
+            let books = machine.books_mut();
+            let (wakes, grants, polls) = books.take_counts();
+            self.counts = (self.counts.0 + wakes, self.counts.1 + grants, self.counts.2 + polls);
+            self.coverage.merge(&std::mem::take(&mut books.coverage));
+        }
+        Ok(!self.is_over(options))
+    }
+
+    fn is_over(&mut self, options: &Options) -> bool {
+        let is_spent = match options.budget {
+            Budget::Schedules(count) => self.schedules >= count,
+            Budget::Time(time) => self.elapsed >= time,
+        };
+        self.end = if options.stop_at_fault && self.outcomes.iter().any(Found::is_fault) {
+            Some(End::Fault)
+        } else if self.is_exhausted {
+            Some(End::Exhausted)
+        } else if is_spent {
+            Some(End::Cut)
+        } else {
+            None
+        };
+        self.end.is_some()
+    }
+
+    fn unit(&self, options: &Options) -> u64 {
+        if options.stop_at_fault { UNIT_TO_FAULT } else { UNIT }
+    }
+
+    fn left(&self, options: &Options) -> u64 {
+        match options.budget {
+            Budget::Schedules(count) => count.saturating_sub(self.schedules),
+            Budget::Time(_) => u64::MAX,
+        }
+    }
+
+    fn exhaustive_round(
+        &mut self,
+        locks: &Explorable,
+        plan: &Arc<Plan>,
+        options: &Options,
+    ) -> Result<(), ExploreError> {
+        let mut left = self.left(options);
+        let mut parts = match self.parts.take() {
+            Some(parts) => parts,
+            // A small tree needs no parts.
+            None => {
+                let reduces = options.reduce && plan.objects().len() > 1 && !plan.keeps_futures;
+                let mut whole = Exhaustive::new(reduces);
+                let unit = self.unit(options);
+                let tally = work(&mut *self.machines[0], Unit::Part(&mut whole, unit.min(left)), options);
+                let is_whole = whole.is_done() || tally.has_fault && options.stop_at_fault || left <= unit;
+                if is_whole {
+                    self.merge(locks, options, tally)?;
+                    self.is_exhausted = whole.is_done();
+                    self.parts = Some(vec![whole]);
+                    return Ok(());
+                }
+                split(&mut *self.machines[0], reduces, options, &mut self.pruned)
+            }
+        };
+        let quota = self.unit(options);
+        let mut units = Vec::new();
+        for part in parts.iter_mut().filter(|part| !part.is_done()).take(UNITS) {
+            let share = quota.min(left);
+            left -= share;
+            if share > 0 {
+                units.push(Unit::Part(part, share));
+            }
+        }
+        let tallies = run_units(&mut self.machines, units, options);
+        for tally in tallies {
+            self.merge(locks, options, tally)?;
+        }
+        parts.retain(|part| !part.is_done());
+        self.is_exhausted = parts.is_empty();
+        self.parts = Some(parts);
+        Ok(())
+    }
+
+    fn sampled_round(&mut self, locks: &Explorable, options: &Options) -> Result<(), ExploreError> {
+        let mut left = self.left(options);
+        let mut units = Vec::new();
+        for _ in 0..UNITS {
+            let share = self.unit(options).min(left);
+            left -= share;
+            if share > 0 {
+                units.push(Unit::Block(self.next_block, share));
+                self.next_block += 1;
+            }
+        }
+        let tallies = run_units(&mut self.machines, units, options);
+        for tally in tallies {
+            self.merge(locks, options, tally)?;
+        }
+        Ok(())
+    }
+
+    /// Takes in what came of a unit. The first schedule of every new outcome is confirmed.
+    fn merge(&mut self, locks: &Explorable, options: &Options, tally: Tally) -> Result<(), ExploreError> {
+        // A search that stops at a fault has not run what comes after it, on however many threads.
+        if options.stop_at_fault && self.outcomes.iter().any(Found::is_fault) {
+            return Ok(());
+        }
+        if let Some(schedule) = tally.stuck {
+            let scenario = self.identity.scenario.lines().next().unwrap_or_default().to_owned();
+            return Err(ExploreError::Diverges { scenario, attempts: ATTEMPTS_MAX, schedule });
+        }
+        for (key, count, at, schedule) in tally.outcomes {
+            if let Some(known) = self.outcomes.iter_mut().find(|known| known.key == key) {
+                known.count += count;
+            } else if self.outcomes.len() >= OUTCOMES_MAX {
+                self.others += count;
+            } else {
+                let found = confirm(locks, &mut *self.machines[0], &options.bounds, &schedule)?;
+                self.outcomes.push(Found { key, count, at: self.schedules + at, ..found });
+            }
+        }
+        self.schedules += tally.schedules;
+        self.pruned += tally.pruned;
+        self.diverged += tally.diverged;
+        Ok(())
+    }
+
+    /// Returns what was found so far.
+    pub fn report(&self, plan: &Plan) -> Report {
+        let mut outcomes = self.outcomes.clone();
+        outcomes.sort_by(|one, other| {
+            (one.verdict, !one.herd, std::cmp::Reverse(one.count), &one.lines).cmp(&(
+                other.verdict,
+                !other.herd,
+                std::cmp::Reverse(other.count),
+                &other.lines,
+            ))
+        });
+        Report {
+            scenario: plan.scenario.name.clone(),
+            strategy: self.identity.strategy,
+            end: self.end.unwrap_or(End::Cut),
+            schedules: self.schedules,
+            pruned: self.pruned,
+            estimate: self.estimate,
+            diverged: self.diverged,
+            outcomes,
+            others: self.others,
+            coverage: self.coverage.clone(),
+            wakes: self.counts.0,
+            grants: self.counts.1,
+            polls: self.counts.2,
+        }
+    }
+}
+
+/// Runs units on as many threads as there are machines, and returns what came of each, in their order.
+fn run_units(machines: &mut [Box<dyn Machine>], units: Vec<Unit<'_>>, options: &Options) -> Vec<Tally> {
+    if machines.len() == 1 || units.len() == 1 {
+        let mut tallies = Vec::with_capacity(units.len());
+        for unit in units {
+            let tally = work(&mut *machines[0], unit, options);
+            let is_enough = options.stop_at_fault && tally.has_fault;
+            tallies.push(tally);
+            if is_enough {
+                break;
+            }
+        }
+        return tallies;
+    }
+    let units: Vec<Mutex<Option<Unit<'_>>>> = units.into_iter().map(|unit| Mutex::new(Some(unit))).collect();
+    let tallies: Vec<Mutex<Option<Tally>>> = units.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for machine in machines.iter_mut() {
+            let (units, tallies, next) = (&units, &tallies, &next);
+            scope.spawn(move || {
+                while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let place = units.iter().position(|known| std::ptr::eq(known, unit)).unwrap_or_default();
+                    if let Some(unit) = unit.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                        let tally = work(&mut **machine, unit, options);
+                        *tallies[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(tally);
+                    }
+                }
+            });
+        }
+    });
+    tallies.into_iter().filter_map(|tally| tally.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+}
+
+fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
+    let mut tally = Tally::default();
+    match unit {
+        Unit::Part(part, share) => {
+            let mut attempts = 0;
+            while tally.schedules < share && !part.is_done() {
+                part.begin();
+                if machine.run(&options.bounds, part) {
+                    attempts = 0;
+                    tally.count(machine, || part.schedule());
+                } else if part.stop() == Stop::Diverged {
+                    tally.diverged += 1;
+                    attempts += 1;
+                    if attempts < ATTEMPTS_MAX {
+                        continue;
+                    }
+                    tally.stuck = Some(part.schedule());
+                    break;
+                } else {
+                    tally.pruned += 1;
+                }
+                part.next();
+                if options.stop_at_fault && tally.has_fault {
+                    break;
+                }
+            }
+        }
+        Unit::Block(block, share) => {
+            const PORTFOLIO: [Sampler; 3] = [Sampler::Pct, Sampler::Uniform, Sampler::Random];
+            let sampler = match options.strategy {
+                Strategy::Random => Sampler::Random,
+                Strategy::Uniform => Sampler::Uniform,
+                Strategy::Pct => Sampler::Pct,
+                Strategy::Exhaustive | Strategy::Portfolio => PORTFOLIO[block as usize % PORTFOLIO.len()],
+            };
+            let length = machine.plan().action_count() + machine.plan().tasks.len();
+            let mut sampled = Sampled::new(sampler, Random::new(options.seed, block), length as u32);
+            while tally.schedules < share {
+                sampled.begin();
+                machine.run(&options.bounds, &mut sampled);
+                tally.count(machine, || sampled.schedule().clone());
+                if options.stop_at_fault && tally.has_fault {
+                    break;
+                }
+            }
+        }
+    }
+    tally
+}
+
+impl Tally {
+    fn count(&mut self, machine: &dyn Machine, schedule: impl FnOnce() -> Schedule) {
+        let books = machine.books();
+        let key = books.key();
+        self.schedules += 1;
+        if let Some(last) = self.outcomes.get_mut(self.last).filter(|last| last.0 == key) {
+            last.1 += 1;
+            return;
+        }
+        let next = self.outcomes.len();
+        let place = *self.places.entry(key).or_insert(next);
+        self.last = place;
+        if place == next {
+            self.has_fault |= is_fault(books.verdict()) || books.herd();
+            self.outcomes.push((key, 1, self.schedules - 1, schedule()));
+        } else {
+            self.outcomes[place].1 += 1;
+        }
+    }
+}
+
+/// Splits the tree of schedules into parts, the same whatever the number of threads.
+fn split(machine: &mut dyn Machine, reduces: bool, options: &Options, pruned: &mut u64) -> Vec<Exhaustive> {
+    let mut ceiling = 1;
+    loop {
+        let mut tree = Exhaustive::new(reduces).with_ceiling(ceiling);
+        let mut parts = Vec::new();
+        let (mut is_cut, mut asleep) = (false, 0);
+        while !tree.is_done() {
+            tree.begin();
+            let is_complete = machine.run(&options.bounds, &mut tree);
+            match tree.stop() {
+                Stop::Asleep if !is_complete => asleep += 1,
+                Stop::Diverged => continue,
+                stop => {
+                    is_cut |= stop == Stop::Ceiling;
+                    parts.push(tree.below());
+                }
+            }
+            tree.next();
+        }
+        if parts.len() >= PARTS_MIN || !is_cut {
+            *pruned += asleep;
+            return parts;
+        }
+        ceiling += 1;
+    }
+}
+
+/// Draws schedules and multiplies how many choices there were: on average that is how many schedules there are (Knuth,
+/// "Estimating the efficiency of backtrack programs", 1975).
+fn estimate(machine: &mut dyn Machine, options: &Options) -> f64 {
+    struct Probe {
+        random: Random,
+        product: f64,
+    }
+    impl Chooser for Probe {
+        fn choose(&mut self, offer: &Choices, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+            let count = offer.count();
+            self.product *= f64::from(count);
+            offer.nth(self.random.below(count))
+        }
+
+        fn chosen(&mut self, _footprint: u32) {}
+    }
+    let mut probe = Probe { random: Random::new(options.seed, u64::MAX), product: 1.0 };
+    let mut sum = 0.0;
+    for _ in 0..PROBES {
+        probe.product = 1.0;
+        machine.run(&options.bounds, &mut probe);
+        sum += probe.product;
+    }
+    let books = machine.books_mut();
+    books.take_counts();
+    books.coverage = Coverage::default();
+    sum / f64::from(PROBES)
+}

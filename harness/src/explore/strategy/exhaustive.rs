@@ -1,0 +1,149 @@
+//! Depth first through every schedule, by running each from its beginning.
+//!
+//! Sleep sets leave out schedules that differ from an earlier one only in the order of neighbouring steps on different
+//! objects (Godefroid, "Partial-Order Methods", 1996). Steps that share a bound do not commute.
+
+use serde::{Deserialize, Serialize};
+
+use crate::explore::Chooser;
+use crate::explore::schedule::{Choice, Choices, Kind, Schedule};
+use crate::quiescence::TaskIndex;
+
+/// One place of the current schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Node {
+    offered: Choices,
+    untried: Choices,
+    taken: Choice,
+    footprint: u32,
+    /// What was or will be tried in an equal place, with what it touches.
+    sleep: Vec<(Choice, u32)>,
+}
+
+/// A part of the tree of schedules: what lies below its first `floor` choices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exhaustive {
+    stack: Vec<Node>,
+    /// How many nodes of the stack the current run has reached.
+    depth: usize,
+    floor: usize,
+    /// How deep to go; what lies below is another part.
+    ceiling: Option<usize>,
+    reduces: bool,
+    done: bool,
+    stop: Stop,
+}
+
+/// Why a run was broken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Stop {
+    No,
+    /// It differs from an earlier one only in the order of steps that commute.
+    Asleep,
+    /// It reached the ceiling.
+    Ceiling,
+    /// The lock offered other choices than the last time.
+    Diverged,
+}
+
+impl Exhaustive {
+    pub(crate) fn new(reduces: bool) -> Self {
+        Self { stack: Vec::new(), depth: 0, floor: 0, ceiling: None, reduces, done: false, stop: Stop::No }
+    }
+
+    /// Returns the same, that breaks off below `ceiling` choices.
+    pub(crate) fn with_ceiling(self, ceiling: usize) -> Self {
+        Self { ceiling: Some(ceiling), ..self }
+    }
+
+    /// Returns the part below the current place.
+    pub(crate) fn below(&self) -> Self {
+        let mut part = self.clone();
+        part.stack.truncate(self.depth);
+        for node in &mut part.stack {
+            node.untried = Choices::default();
+        }
+        Self { floor: part.stack.len(), ceiling: None, depth: 0, stop: Stop::No, done: false, ..part }
+    }
+
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    pub(crate) fn stop(&self) -> Stop {
+        self.stop
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.depth = 0;
+        self.stop = Stop::No;
+    }
+
+    pub(crate) fn schedule(&self) -> Schedule {
+        Schedule(self.stack[..self.depth].iter().map(|node| node.taken).collect())
+    }
+
+    /// Goes on to the next schedule.
+    pub(crate) fn next(&mut self) {
+        self.stack.truncate(self.depth);
+        while self.stack.len() > self.floor {
+            let node = self.stack.last_mut().expect("it is longer than its floor");
+            if self.reduces {
+                node.sleep.push((node.taken, node.footprint));
+            }
+            if let Some(next) = node.untried.first() {
+                node.untried.remove(next);
+                node.taken = next;
+                return;
+            }
+            self.stack.pop();
+        }
+        self.done = true;
+    }
+}
+
+/// Returns whether two choices of one place can change places.
+fn commute((one, touched): (Choice, u32), (other, others): (Choice, u32)) -> bool {
+    let shares_bound = one.kind() != Kind::Go && other.kind() != Kind::Go;
+    one.task() != other.task() && touched & others == 0 && !shares_bound
+}
+
+impl Chooser for Exhaustive {
+    fn choose(&mut self, offer: &Choices, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+        if let Some(node) = self.stack.get(self.depth) {
+            if node.offered != *offer {
+                self.stop = Stop::Diverged;
+                return None;
+            }
+            self.depth += 1;
+            return Some(node.taken);
+        }
+        if self.ceiling.is_some_and(|ceiling| self.depth >= ceiling) {
+            self.stop = Stop::Ceiling;
+            return None;
+        }
+        let mut untried = *offer;
+        let mut sleep = Vec::new();
+        if self.reduces
+            && let Some(parent) = self.depth.checked_sub(1).map(|depth| &self.stack[depth])
+        {
+            let moved = (parent.taken, parent.footprint);
+            sleep.extend(parent.sleep.iter().copied().filter(|asleep| commute(*asleep, moved)));
+            for (choice, _) in &sleep {
+                untried.remove(*choice);
+            }
+        }
+        let Some(taken) = untried.first() else {
+            self.stop = Stop::Asleep;
+            return None;
+        };
+        untried.remove(taken);
+        self.stack.push(Node { offered: *offer, untried, taken, footprint: 0, sleep });
+        self.depth += 1;
+        Some(taken)
+    }
+
+    fn chosen(&mut self, footprint: u32) {
+        self.stack[self.depth - 1].footprint = footprint;
+    }
+}

@@ -1,0 +1,153 @@
+//! Schedules by chance: random walk, uniform random walk, and PCT.
+
+use serde::{Deserialize, Serialize};
+
+use crate::explore::Chooser;
+use crate::explore::plan::TASKS_MAX;
+use crate::explore::random::Random;
+use crate::explore::schedule::{Choice, Choices, Kind, Schedule};
+use crate::quiescence::TaskIndex;
+
+/// A way to choose by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Sampler {
+    Random,
+    Uniform,
+    Pct,
+}
+
+/// How likely a random walk lets something happen that need not happen: once in so many choices.
+const OCCASION_IN: u32 = 6;
+
+/// The most changes of priority in one schedule.
+const CHANGES_MAX: u32 = 4;
+
+/// Chooses by chance.
+#[derive(Debug)]
+pub(crate) struct Sampled {
+    sampler: Sampler,
+    random: Random,
+    schedule: Schedule,
+    /// About how many choices a schedule has.
+    length: u32,
+    priorities: [u32; TASKS_MAX],
+    /// After how many choices priorities change, and after how many something happens.
+    changes: Vec<u32>,
+    occasions: Vec<u32>,
+    lowest: u32,
+}
+
+impl Sampled {
+    pub(crate) fn new(sampler: Sampler, random: Random, length: u32) -> Self {
+        Self {
+            sampler,
+            random,
+            schedule: Schedule::default(),
+            length: length.max(4),
+            priorities: [0; TASKS_MAX],
+            changes: Vec::new(),
+            occasions: Vec::new(),
+            lowest: 0,
+        }
+    }
+
+    pub(crate) fn begin(&mut self) {
+        self.schedule.0.clear();
+        if self.sampler != Sampler::Pct {
+            return;
+        }
+        for priority in &mut self.priorities {
+            *priority = 1_000 + self.random.below(1_000_000);
+        }
+        self.lowest = 1_000;
+        self.changes.clear();
+        self.occasions.clear();
+        for _ in 0..self.random.below(CHANGES_MAX + 1) {
+            self.changes.push(self.random.below(self.length));
+        }
+        for _ in 0..self.random.below(3) {
+            self.occasions.push(self.random.below(self.length));
+        }
+    }
+
+    pub(crate) fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    fn nth_of(&mut self, offer: &Choices, kinds: std::ops::Range<usize>) -> Option<Choice> {
+        let mut some = Choices::default();
+        some.0[kinds.clone()].copy_from_slice(&offer.0[kinds]);
+        let count = some.count();
+        if count == 0 { None } else { some.nth(self.random.below(count)) }
+    }
+
+    fn occasion(&mut self, offer: &Choices) -> Option<Choice> {
+        self.nth_of(offer, 1..Kind::ALL.len())
+    }
+
+    fn random(&mut self, offer: &Choices) -> Option<Choice> {
+        if self.random.below(OCCASION_IN) == 0
+            && let Some(choice) = self.occasion(offer)
+        {
+            return Some(choice);
+        }
+        self.nth_of(offer, 0..1).or_else(|| self.occasion(offer))
+    }
+
+    /// Weighs each task by the actions that it has left: then each order of all actions is as likely as any other.
+    fn uniform(&mut self, offer: &Choices, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+        let goes = offer.0[Kind::Go as usize];
+        let weight = |task: TaskIndex| if goes & 1 << task != 0 { remaining(task) as u32 + 1 } else { 0 };
+        let all: u32 = (0..TASKS_MAX).map(weight).sum();
+        let others = offer.count() - goes.count_ones();
+        let draw = self.random.below((all + others).max(1));
+        if draw >= all {
+            return self.occasion(offer);
+        }
+        let mut left = draw;
+        (0..TASKS_MAX).find(|task| {
+            let weight = weight(*task);
+            let found = left < weight;
+            left = left.saturating_sub(weight);
+            found
+        })
+        .map(|task| Choice::new(Kind::Go, task))
+    }
+
+    fn pct(&mut self, offer: &Choices) -> Option<Choice> {
+        let place = self.schedule.0.len() as u32;
+        if let Some(due) = self.occasions.iter().position(|occasion| *occasion <= place)
+            && let Some(choice) = self.occasion(offer)
+        {
+            self.occasions.swap_remove(due);
+            return Some(choice);
+        }
+        let goes = offer.0[Kind::Go as usize];
+        let first = |priorities: &[u32; TASKS_MAX]| {
+            (0..TASKS_MAX).filter(|task| goes & 1 << task != 0).max_by_key(|task| priorities[*task])
+        };
+        let mut task = first(&self.priorities)?;
+        if self.changes.contains(&place) {
+            self.lowest -= 1;
+            self.priorities[task] = self.lowest;
+            task = first(&self.priorities)?;
+        }
+        Some(Choice::new(Kind::Go, task))
+    }
+}
+
+impl Chooser for Sampled {
+    fn choose(&mut self, offer: &Choices, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+        let choice = match self.sampler {
+            Sampler::Random => self.random(offer),
+            Sampler::Uniform => self.uniform(offer, remaining),
+            Sampler::Pct => self.pct(offer),
+        };
+        let choice = choice.or_else(|| offer.first())?;
+        self.schedule.0.push(choice);
+        Some(choice)
+    }
+
+    fn chosen(&mut self, _footprint: u32) {}
+}

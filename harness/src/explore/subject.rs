@@ -1,0 +1,122 @@
+//! What the engine needs of a lock library: objects, and slots in which operations and guards live.
+//!
+//! An operation is its guard once it is granted, as in [`crate::object`]. A slot is reused from run to run, so that an
+//! exploration allocates no more than the lock does.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::driver::MakeObject;
+use crate::object::{Object, Operation, Reply, took_hold};
+use crate::primitive::{Primitive, Request};
+use crate::scenario::Place;
+
+/// A lock library as the engine uses it.
+pub(crate) trait Subject: Send + 'static {
+    /// A live object that tasks share.
+    type Object: Send;
+    /// Where one operation, and then its guard, lives.
+    type Slot: Send;
+
+    /// Makes a free object, or `None` where the library has no such primitive.
+    fn object(&self, primitive: Primitive) -> Option<Self::Object>;
+
+    /// Returns an empty slot.
+    fn slot(&self) -> Self::Slot;
+
+    /// Puts an operation into an empty slot. Nothing is polled.
+    fn begin(&self, slot: &mut Self::Slot, object: &Self::Object, request: Request);
+
+    /// Polls the operation in a slot.
+    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Poll<Reply>;
+
+    /// Drops what is in a slot: the operation, or its guard.
+    fn clear(slot: &mut Self::Slot);
+
+    /// Leaks what is in a slot, and leaves it empty.
+    fn leak(&self, slot: &mut Self::Slot);
+}
+
+/// A library of which one primitive is explored with its own types: frames of the type `F`, made by `frame`.
+pub(crate) struct Typed<M, F> {
+    primitive: Primitive,
+    make: fn() -> M,
+    frame: fn(Arc<M>, Request) -> F,
+}
+
+impl<M, F> Typed<M, F> {
+    pub(crate) fn new(primitive: Primitive, make: fn() -> M, frame: fn(Arc<M>, Request) -> F) -> Self {
+        Self { primitive, make, frame }
+    }
+}
+
+impl<M, F> Subject for Typed<M, F>
+where
+    M: Send + Sync + 'static,
+    F: Future<Output = Reply> + Send + 'static,
+{
+    type Object = Arc<M>;
+    type Slot = Pin<Box<Option<F>>>;
+
+    fn object(&self, primitive: Primitive) -> Option<Arc<M>> {
+        (primitive == self.primitive).then(|| Arc::new((self.make)()))
+    }
+
+    fn slot(&self) -> Self::Slot {
+        Box::pin(None)
+    }
+
+    fn begin(&self, slot: &mut Self::Slot, object: &Arc<M>, request: Request) {
+        slot.set(Some((self.frame)(Arc::clone(object), request)));
+    }
+
+    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Poll<Reply> {
+        let frame = slot.as_mut().as_pin_mut().expect("only an operation that was begun is polled");
+        match frame.poll(cx) {
+            Poll::Pending if took_hold() => Poll::Ready(Reply::Granted),
+            poll => poll,
+        }
+    }
+
+    fn clear(slot: &mut Self::Slot) {
+        slot.set(None);
+    }
+
+    fn leak(&self, slot: &mut Self::Slot) {
+        std::mem::forget(std::mem::replace(slot, self.slot()));
+    }
+}
+
+/// A library whose types are erased: any primitive, an allocation for each operation.
+pub(crate) struct Erased(pub(crate) MakeObject);
+
+impl Subject for Erased {
+    type Object = Arc<dyn Object>;
+    type Slot = Option<Operation>;
+
+    fn object(&self, primitive: Primitive) -> Option<Arc<dyn Object>> {
+        (self.0)(primitive)
+    }
+
+    fn slot(&self) -> Self::Slot {
+        None
+    }
+
+    fn begin(&self, slot: &mut Self::Slot, object: &Arc<dyn Object>, request: Request) {
+        *slot = Some(Arc::clone(object).operation(request, Place::Task));
+    }
+
+    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Poll<Reply> {
+        slot.as_mut().expect("only an operation that was begun is polled").poll(cx)
+    }
+
+    fn clear(slot: &mut Self::Slot) {
+        // Taken out first: what a guard's drop panics with leaves an empty slot.
+        drop(slot.take());
+    }
+
+    fn leak(&self, slot: &mut Self::Slot) {
+        std::mem::forget(slot.take());
+    }
+}

@@ -1,0 +1,1 @@
+//! Measures the explorer against its limit and its peers: see `benches/explorer.rs`.

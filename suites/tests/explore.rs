@@ -1,0 +1,143 @@
+//! The explorer on the real lock libraries: known spaces are exhausted exactly, every schedule replays as a script, and the
+//! explored scenarios have the sets of outcomes that were reviewed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use backends::lock_libraries;
+use harness::explore::plan::{Occasions, Plan};
+use harness::explore::{Bounds, Budget, End, Explorable, Options, Report, Search, Strategy, explore};
+use harness::scenario::parse::parse;
+use harness::verdict::Verdict;
+use rstest::rstest;
+
+fn plan(text: &str) -> Plan {
+    let scenario = parse("explored/test".parse().expect("a valid name"), text).unwrap_or_else(|errors| {
+        panic!("{}", errors.iter().map(|error| error.render("test", text, false)).collect::<String>())
+    });
+    Plan::new(Arc::new(scenario)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Returns the plan in which so many tasks acquire and release a mutex so often.
+fn rounds(tasks: u32, rounds: usize) -> Plan {
+    let round = vec!["acquire m, yield, release m"; rounds].join("; ");
+    plan(&format!("mutex m\n\nA[1..{tasks}]: {round}\n"))
+}
+
+fn locks(id: &str) -> Explorable {
+    lock_libraries().into_iter().find(|locks| locks.id == id).expect("it was built").explorable
+}
+
+fn run(id: &str, plan: Plan, options: &Options) -> Report {
+    explore(&locks(id), &Arc::new(plan), options).unwrap_or_else(|error| panic!("{id}: {error}"))
+}
+
+#[rstest]
+#[case::tokio_3x1("tokio", 3, 1, 36)]
+#[case::tokio_4x1("tokio", 4, 1, 552)]
+#[case::tokio_3x2("tokio", 3, 2, 96)]
+#[case::tokio_4x2("tokio", 4, 2, 2_712)]
+#[case::async_lock_3x1("async-lock", 3, 1, 42)]
+#[case::async_lock_4x1("async-lock", 4, 1, 792)]
+#[case::futures_3x1("futures", 3, 1, 42)]
+#[case::futures_4x1("futures", 4, 1, 792)]
+#[case::futures_4x2("futures", 4, 2, 14_592)]
+fn a_space_has_as_many_schedules_as_it_has(
+    #[case] id: &str,
+    #[case] tasks: u32,
+    #[case] count: usize,
+    #[case] expected: u64,
+) {
+    let report = run(id, rounds(tasks, count), &Options::default());
+    assert_eq!((report.end, report.schedules), (End::Exhausted, expected), "{}", report.text());
+    assert!(report.outcomes.iter().all(|found| found.verdict == Verdict::Completed), "{}", report.text());
+}
+
+/// Programs that use every verb and every occasion.
+const PROGRAMS: [&str; 6] = [
+    "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: try-acquire m, is-locked m, release m elsewhere\n",
+    "mutex m\nmutex n\n\nA: acquire m, acquire n, release n, release m\nB: acquire n, acquire m, release m, release n\n",
+    "mutex m\n\nA: start x acquire m, acquire m, release m, drop x\nB: acquire m, release m; acquire m, release m\n",
+    "mutex m\n\nA: acquire m, send m C, acquire m, panic\nB: prepare x acquire m, poll x, await-ref x, return\nC: release m\n",
+    "mutex m\n\nA: acquire m, forget m\nB: start x acquire m, send x C\nC: await x, release m\nD: acquire m, release m\n",
+    "mutex m\nmutex n\n\nA: acquire m, release m, acquire n, release n\nB: acquire m, release m\nC: acquire n, panic\n",
+];
+
+/// The strongest check of the explorer: whatever it comes upon, its books, the live driver and the oracle agree. Each
+/// outcome is confirmed by the replay of its first schedule, and a disagreement is an error.
+#[rstest]
+fn every_outcome_replays_on_the_live_driver(
+    #[values("tokio", "tokio-owned", "async-lock", "async-lock-arc", "futures", "futures-owned")] id: &str,
+    #[values(Strategy::Exhaustive, Strategy::Random, Strategy::Uniform, Strategy::Pct)] strategy: Strategy,
+) {
+    for text in PROGRAMS {
+        let mut plan = plan(text);
+        plan.occasions = Occasions::everywhere(plan.tasks.len());
+        let bounds = Bounds { cancels: 2, aborts: 1, resumes: 1, resumes_anew: 1, total: 2 };
+        let options = Options { strategy, budget: Budget::Schedules(20_000), seed: 7, bounds, ..Options::default() };
+        let report = run(id, plan, &options);
+        let faults: Vec<_> = report.faults().collect();
+        assert!(faults.is_empty(), "{id} {strategy}: {}\n{:#?}", faults[0].script, faults[0].transcript);
+    }
+}
+
+/// The explored scenarios of the suites, each on every lock library. The guards that borrow and those that own are two
+/// faces of one lock, and are held to one snapshot.
+#[rstest]
+#[case::tokio(&["tokio", "tokio-owned"])]
+#[case::async_lock(&["async-lock", "async-lock-arc"])]
+#[case::futures(&["futures", "futures-owned"])]
+fn explored_scenarios_have_their_sets_of_outcomes(#[case] faces: &[&str]) {
+    let suite = keyalike_suites::read(&keyalike_suites::root()).unwrap_or_else(|error| panic!("{error}"));
+    assert!(suite.explored.len() >= 8);
+    for (name, plan) in &suite.explored {
+        for face in faces {
+            let report = explore(&locks(face), plan, &Options::default()).unwrap_or_else(|error| panic!("{face}: {error}"));
+            assert_eq!(report.end, End::Exhausted, "{face} {name}");
+            let folder = keyalike_suites::snapshots().join("explored").join(faces[0]).join(name.theme());
+            let mut settings = insta::Settings::clone_current();
+            settings.set_snapshot_path(folder);
+            settings.set_prepend_module_to_snapshot(false);
+            settings.set_omit_expression(true);
+            settings.set_description(name.as_str());
+            let scenario = name.as_str().rsplit('/').next().unwrap_or_default();
+            settings.bind(|| insta::assert_snapshot!(scenario, report.text()));
+        }
+    }
+}
+
+/// The number of threads is nobody's affair, nor is it whether a search was saved and read back on the way.
+#[rstest]
+fn threads_and_checkpoints_change_nothing(
+    #[values(Strategy::Exhaustive, Strategy::Random, Strategy::Pct, Strategy::Portfolio)] strategy: Strategy,
+) {
+    let text = "mutex m\n\nA[1..4]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n";
+    let plan = Arc::new(plan(text));
+    let options =
+        Options { strategy, budget: Budget::Schedules(300_000), seed: 3, stop_at_fault: false, ..Options::default() };
+    let serial = explore(&locks("tokio"), &plan, &options).unwrap_or_else(|error| panic!("{error}"));
+    let threads = Options { jobs: 3, ..options };
+    let mut search = Search::new(&plan, &threads);
+    while search.advance(&locks("tokio"), &plan, &threads).unwrap_or_else(|error| panic!("{error}")) {
+        let saved = serde_json::to_string(&search).expect("a search can be saved");
+        search = serde_json::from_str(&saved).expect("what was saved can be read back");
+        search.fits(&plan, &threads).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let report = search.report(&plan);
+    assert_eq!((report.schedules, report.end), (serial.schedules, serial.end));
+    assert!(report == serial, "{}\n\n{}", report.text(), serial.text());
+}
+
+/// What the reduction leaves out has the same outcomes as what it runs.
+#[rstest]
+fn the_reduction_loses_no_outcome(#[values("tokio", "async-lock", "futures")] id: &str) {
+    let text = "mutex m\nmutex n\n\nA: acquire m, release m, acquire n, release n\n\
+                B: acquire n, release n, acquire m, release m\nC: acquire m, release m\ncancel A\nabort B\n";
+    let options = Options { budget: Budget::Schedules(3_000_000), ..Options::default() };
+    let reduced = run(id, plan(text), &options);
+    let whole = run(id, plan(text), &Options { reduce: false, ..options });
+    assert_eq!((reduced.end, whole.end), (End::Exhausted, End::Exhausted));
+    let keys = |report: &Report| report.outcomes.iter().map(|found| found.key).collect::<BTreeSet<_>>();
+    assert_eq!(keys(&reduced), keys(&whole));
+    assert!(reduced.schedules * 2 < whole.schedules, "{} of {}", reduced.schedules, whole.schedules);
+}
