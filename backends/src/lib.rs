@@ -167,6 +167,16 @@ pub fn lock_libraries() -> Vec<Locks> {
         locks::<locks::futures::Futures>("futures", "futures-util", env!("VERSION_FUTURES_UTIL")),
         #[cfg(feature = "backend-futures")]
         locks::<locks::futures::FuturesOwned>("futures-owned", "futures-util", env!("VERSION_FUTURES_UTIL")),
+        #[cfg(all(feature = "backend-strict", feature = "backend-tokio"))]
+        locks::<locks::strict::StrictTokio>("strict-tokio", "keyalike-strict", env!("VERSION_KEYALIKE_STRICT")),
+        #[cfg(all(feature = "backend-strict", feature = "backend-async-lock"))]
+        locks::<locks::strict::StrictAsyncLock>(
+            "strict-async-lock",
+            "keyalike-strict",
+            env!("VERSION_KEYALIKE_STRICT"),
+        ),
+        #[cfg(all(feature = "backend-strict", feature = "backend-futures"))]
+        locks::<locks::strict::StrictFutures>("strict-futures", "keyalike-strict", env!("VERSION_KEYALIKE_STRICT")),
     ]
 }
 

@@ -170,12 +170,17 @@ impl Operation {
 impl Operation {
     /// Tells a guard that it goes to another task. Only after [`Reply::Granted`].
     pub(crate) fn hand_over(&mut self, how: Handover) {
-        HANDOVER.set(Some(how));
-        // The frame is suspended for ever, so a poll of it can do nothing but hear this.
-        let polled = self.poll(&mut Context::from_waker(Waker::noop()));
-        HANDOVER.take();
-        debug_assert_eq!(polled, Poll::Ready(Reply::Granted), "a guard is no future any more");
+        handing_over(how, |cx| self.poll(cx));
     }
+}
+
+/// Tells a guard that it goes to another task, by a poll of its frame: that is suspended for ever, so it can do nothing but
+/// hear this.
+pub(crate) fn handing_over(how: Handover, poll: impl FnOnce(&mut Context<'_>) -> Poll<Reply>) {
+    HANDOVER.set(Some(how));
+    let polled = poll(&mut Context::from_waker(Waker::noop()));
+    HANDOVER.take();
+    debug_assert_eq!(polled, Poll::Ready(Reply::Granted), "a guard is no future any more");
 }
 
 impl Drop for Operation {

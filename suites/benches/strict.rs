@@ -22,7 +22,7 @@ const PAIRS: usize = 201;
 
 fn main() {
     let mut table = Table::new();
-    table.load_preset(presets::ASCII_MARKDOWN);
+    table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["locks", "case", "bare ns", "strict ns", "strict/bare", ""]);
     macro_rules! row {
         ($name:literal, $library:ty, $bare:ty, $bare_mutex:ident, $acquire:expr) => {

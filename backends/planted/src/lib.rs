@@ -10,7 +10,7 @@ use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::Object;
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{MutexCapabilities, Query, borrowed, explorable_borrowed};
+use harness::primitive::mutex::{MutexCapabilities, borrowed, explorable_borrowed};
 use mutex::{Flaw, Mutex};
 
 /// A lock that was planted.
@@ -60,7 +60,10 @@ pub fn honest() -> Vec<Planted> {
         const BARGES: bool = true;
     }
     vec![
-        Planted { id: "hands-over", explorable: explorable_borrowed::<Mutex<HandsOver>>(Locks::<HandsOver>::explorable()) },
+        Planted {
+            id: "hands-over",
+            explorable: explorable_borrowed::<Mutex<HandsOver>>(Locks::<HandsOver>::explorable()),
+        },
         Planted { id: "barges", explorable: explorable_borrowed::<Mutex<Barges>>(Locks::<Barges>::explorable()) },
     ]
 }

@@ -44,6 +44,10 @@ macro_rules! strict_over {
                 }
             }
 
+            fn explorable() -> harness::explore::Explorable {
+                mutex::explorable_borrowed::<$mutex>(harness::explore::Explorable::erased(Self::make))
+            }
+
             fn capabilities() -> Vec<&'static str> {
                 MUTEX.words()
             }

@@ -251,7 +251,8 @@ impl<R: Runtime> Task<R> {
             }
             hands.belongings.push(belonging);
         }
-        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
+        let mut worker =
+            Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken => {
                 worker.hands.run.count_poll(worker.hands.index);

@@ -6,6 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::books::{Books, Fate};
@@ -16,7 +17,8 @@ use super::waker::Board;
 use super::{Bounds, Chooser, Machine};
 use crate::driver::POLLS_MAX;
 use crate::driver::program::{NameIndex, ObjectIndex, TaskDeed};
-use crate::object::Reply;
+use crate::identity::Identity;
+use crate::object::{Handover, Reply, handing_over};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
@@ -102,6 +104,8 @@ pub(crate) struct Engine<S: Subject> {
     slots: Vec<S::Slot>,
     free: Vec<usize>,
     tasks: Vec<Task>,
+    /// Who each task is to a lock that knows its holder.
+    identities: Vec<Identity>,
     /// Tasks that take a turn if they are let.
     ready: u32,
     /// Tasks that wait.
@@ -125,6 +129,8 @@ pub(crate) struct Engine<S: Subject> {
 
 impl<S: Subject> Engine<S> {
     pub(crate) fn new(subject: S, plan: Arc<Plan>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let board = Board::new();
         let tasks = plan.tasks.len();
         let objects = plan.objects().len();
@@ -135,6 +141,7 @@ impl<S: Subject> Engine<S> {
             slots: Vec::new(),
             free: Vec::new(),
             tasks: (0..tasks).map(|_| Task::default()).collect(),
+            identities: plan.tasks.iter().map(|task| Identity::new(number, *task)).collect(),
             ready: 0,
             waits: 0,
             ended: 0,
@@ -179,7 +186,9 @@ impl<S: Subject> Engine<S> {
         let mut offer = Choices::default();
         offer.0[Kind::Go as usize] = self.ready | (self.waits & woken);
         if bounds.total > self.spent.iter().sum() {
-            let may = |kind: usize, bound: u8, tasks: u32| if self.spent[kind] < bound { tasks & !self.used[kind] } else { 0 };
+            let may = |kind: usize, bound: u8, tasks: u32| {
+                if self.spent[kind] < bound { tasks & !self.used[kind] } else { 0 }
+            };
             let occasions = &self.plan.occasions;
             offer.0[Kind::Cancel as usize] = may(0, bounds.cancels, occasions.cancel & self.waits);
             let abort = may(1, bounds.aborts, occasions.abort & !self.ended);
@@ -218,10 +227,12 @@ impl<S: Subject> Engine<S> {
             self.spent[place] += 1;
             self.note(Deed::Occasion(choice));
         }
+        let _entered = (kind != Kind::Stop).then(|| self.identities[task].enter());
         match kind {
             Kind::Go => self.go(task),
             Kind::Cancel => {
-                self.books.cover_cancel(self.tasks[task].wait.map_or(0, |wait| wait.op), self.board.woken() & 1 << task != 0);
+                self.books
+                    .cover_cancel(self.tasks[task].wait.map_or(0, |wait| wait.op), self.board.woken() & 1 << task != 0);
                 self.cancel(task);
             }
             Kind::Abort => self.abort(task),
@@ -386,8 +397,12 @@ impl<S: Subject> Engine<S> {
                 self.books.result(op, Fate::Released);
                 let guard = self.take_guard(task, object);
                 self.footprint |= 1 << object;
-                let slot = &mut self.slots[guard];
-                let dropped = std::thread::scope(|scope| scope.spawn(|| S::clear(slot)).join());
+                let (slot, identity) = (&mut self.slots[guard], self.identities[task]);
+                let drop_there = || {
+                    let _entered = identity.enter();
+                    S::clear(slot);
+                };
+                let dropped = std::thread::scope(|scope| scope.spawn(drop_there).join());
                 self.free.push(guard);
                 self.hear(object);
                 if dropped.is_err() {
@@ -407,7 +422,11 @@ impl<S: Subject> Engine<S> {
                 self.books.result(op, Fate::Sent);
                 let place = self.find_guard(task, object).expect("it was looked up");
                 let guard = self.tasks[task].belongings.remove(place);
+                let slot = &mut self.slots[guard.slot];
+                handing_over(Handover::Sent, |cx| S::poll(slot, cx));
                 if self.ended & 1 << to == 0 {
+                    let _entered = self.identities[to].enter();
+                    handing_over(Handover::Received, |cx| S::poll(slot, cx));
                     self.tasks[to].belongings.push(guard);
                     self.refresh(to);
                 } else {
@@ -589,8 +608,15 @@ impl<S: Subject> Engine<S> {
                     let overtaken = self.tasks[task].wait.map_or(0, |wait| wait.overtaken);
                     self.books.wait(task, object, !was_waiting, op);
                     self.waits |= 1 << task;
-                    self.tasks[task].wait =
-                        Some(Wait { object, request: kept.request, slot: None, future: Some(name), op, since, overtaken });
+                    self.tasks[task].wait = Some(Wait {
+                        object,
+                        request: kept.request,
+                        slot: None,
+                        future: Some(name),
+                        op,
+                        since,
+                        overtaken,
+                    });
                 } else {
                     self.books.result(op, Fate::Pending);
                 }
@@ -651,7 +677,9 @@ impl<S: Subject> Engine<S> {
         self.note(Deed::Granted { task, object });
         let mut passed = 0;
         for other in tasks_of(self.waits) {
-            if let Some(wait) = self.tasks[other].wait.as_mut().filter(|wait| wait.object == object && wait.since < since) {
+            if let Some(wait) =
+                self.tasks[other].wait.as_mut().filter(|wait| wait.object == object && wait.since < since)
+            {
                 wait.overtaken += 1;
                 passed |= 1 << other;
             }
@@ -848,6 +876,7 @@ impl<S: Subject> Engine<S> {
                     if self.ended & 1 << task != 0 {
                         continue;
                     }
+                    let _entered = self.identities[task].enter();
                     match round {
                         0 if self.waits & 1 << task != 0 => {
                             self.cancel(task);
@@ -959,7 +988,9 @@ impl<S: Subject> Machine for Engine<S> {
             if offer.is_empty() {
                 break;
             }
-            let remaining = |task: TaskIndex| self.plan.programs[task].len() - self.tasks[task].pc.min(self.plan.programs[task].len());
+            let remaining = |task: TaskIndex| {
+                self.plan.programs[task].len() - self.tasks[task].pc.min(self.plan.programs[task].len())
+            };
             let Some(choice) = chooser.choose(&offer, &remaining) else {
                 self.abandon();
                 return false;
