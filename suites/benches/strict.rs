@@ -16,13 +16,13 @@ use paired::{Paired, compare, time};
 use strict::{AsyncLock, FuturesUtil, Library, Mode, StrictMutex, TokioSync, task};
 
 /// Acquires in one batch.
-const ROUNDS: usize = 20_000;
+const ROUNDS: usize = 1_000;
 /// Pairs of batches behind each ratio: many and short, so that most of them meet no other process.
 const PAIRS: usize = 201;
 
 fn main() {
     let mut table = Table::new();
-    table.load_style(presets::ASCII_MARKDOWN);
+    table.load_style(presets::NOTHING);
     table.set_header(["locks", "case", "bare ns", "strict ns", "strict/bare", ""]);
     macro_rules! row {
         ($name:literal, $library:ty, $bare:ty, $bare_mutex:ident, $acquire:expr) => {

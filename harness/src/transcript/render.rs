@@ -356,7 +356,7 @@ fn short_places(line: &str) -> String {
         let number = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
         let tail = &tail[SOURCE.len()..];
         let (row, after) = tail.split_at(number(tail));
-        let column = after.strip_prefix(':').map_or(0, |column| number(column));
+        let column = after.strip_prefix(':').map_or(0, number);
         out.extend([&path[..from], name, SOURCE, row]);
         rest = if column > 0 { &after[1 + column..] } else { after };
     }
