@@ -49,6 +49,7 @@ pub trait Runtime: Send + Sync + 'static {
 /// How a task ended, as its runtime reports it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Ending {
     /// Its future returned.
     Returned,

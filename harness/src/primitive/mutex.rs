@@ -99,6 +99,7 @@ pub struct MutexCapabilities {
 
 /// How a question is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Query {
     /// By the library's own method.
     Native,
