@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::confirm::{ATTEMPTS_MAX, confirm};
+use super::confirm::confirm;
 use super::coverage::Coverage;
 use super::plan::Plan;
 use super::random::Random;
 use super::report::{End, Found, Report};
 use super::schedule::{Choice, Choices, Schedule};
 use super::strategy::{Exhaustive, Sampled, Sampler, Stop};
-use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault};
+use crate::driver::ATTEMPTS_MAX;
+use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault, run_in_time};
 use crate::quiescence::TaskIndex;
 
 /// How many schedules a unit of a round has, at most; fewer where a fault ends the search.
@@ -405,22 +406,25 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
     let mut tally = Tally::default();
     match unit {
         Unit::Part(part, share) => {
-            let mut attempts = 0;
+            let mut astray = 0;
             while tally.schedules < share && !part.is_done() {
                 part.begin();
-                if machine.run(&options.bounds, part) {
-                    attempts = 0;
-                    tally.count(machine, || part.schedule());
-                } else if part.stop() == Stop::Diverged {
-                    tally.diverged += 1;
-                    attempts += 1;
-                    if attempts < ATTEMPTS_MAX {
-                        continue;
+                match run_in_time(machine, &options.bounds, part, &mut tally.diverged) {
+                    None => {
+                        tally.stuck = Some(part.schedule());
+                        break;
                     }
-                    tally.stuck = Some(part.schedule());
-                    break;
-                } else {
-                    tally.pruned += 1;
+                    Some(true) => tally.count(machine, || part.schedule()),
+                    Some(false) if part.stop() == Stop::Diverged => {
+                        tally.diverged += 1;
+                        astray = if part.correct() { 0 } else { astray + 1 };
+                        if astray < ATTEMPTS_MAX {
+                            continue;
+                        }
+                        tally.stuck = Some(part.schedule());
+                        break;
+                    }
+                    Some(false) => tally.pruned += 1,
                 }
                 part.next();
                 if options.stop_at_fault && tally.has_fault {
@@ -440,7 +444,10 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
             let mut sampled = Sampled::new(sampler, Random::new(options.seed, block), length as u32);
             while tally.schedules < share {
                 sampled.begin();
-                machine.run(&options.bounds, &mut sampled);
+                if run_in_time(machine, &options.bounds, &mut sampled, &mut tally.diverged).is_none() {
+                    tally.stuck = Some(sampled.schedule().clone());
+                    break;
+                }
                 tally.count(machine, || sampled.schedule().clone());
                 if options.stop_at_fault && tally.has_fault {
                     break;
@@ -481,10 +488,13 @@ fn split(machine: &mut dyn Machine, reduces: bool, options: &Options, pruned: &m
         let (mut is_cut, mut asleep) = (false, 0);
         while !tree.is_done() {
             tree.begin();
-            let is_complete = machine.run(&options.bounds, &mut tree);
+            let is_complete = run_in_time(machine, &options.bounds, &mut tree, &mut 0) == Some(true);
             match tree.stop() {
                 Stop::Asleep if !is_complete => asleep += 1,
-                Stop::Diverged => continue,
+                Stop::Diverged => {
+                    tree.correct();
+                    continue;
+                }
                 stop => {
                     is_cut |= stop == Stop::Ceiling;
                     parts.push(tree.below());
@@ -515,6 +525,8 @@ fn estimate(machine: &mut dyn Machine, options: &Options) -> f64 {
         }
 
         fn chosen(&mut self, _footprint: u32) {}
+
+        fn rewind(&mut self) {}
     }
     let mut probe = Probe { random: Random::new(options.seed, u64::MAX), product: 1.0 };
     let mut sum = 0.0;
