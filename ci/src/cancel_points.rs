@@ -16,7 +16,8 @@ use crate::scenario_choice::Programs;
 pub(crate) fn run(programs: &Programs, backends: &[Arc<dyn Backend>], options: &Options) -> (String, Ending) {
     let mut text = String::new();
     let mut ending = Ending::Expected;
-    let bar = ProgressBar::with_draw_target(Some((programs.len() * backends.len()) as u64), ProgressDrawTarget::stderr());
+    let bar =
+        ProgressBar::with_draw_target(Some((programs.len() * backends.len()) as u64), ProgressDrawTarget::stderr());
     for backend in backends {
         let mut tally = Tally::default();
         for program in programs.values() {
@@ -30,7 +31,11 @@ pub(crate) fn run(programs: &Programs, backends: &[Arc<dyn Backend>], options: &
             tally.variants,
             tally.scenarios,
             tally.faults.len(),
-            if tally.skipped > 0 { format!("; {} scenarios are faulty or lacking as they are", tally.skipped) } else { String::new() },
+            if tally.skipped > 0 {
+                format!("; {} scenarios are faulty or lacking as they are", tally.skipped)
+            } else {
+                String::new()
+            },
         );
         for fault in &tally.faults {
             let _ = writeln!(text, "\n{fault}");
@@ -87,7 +92,9 @@ fn try_all(backend: &dyn Backend, program: &Arc<Program>, options: &Options, tal
             }
             Ok(_) => {}
             // Nobody may stand between the steps of a line while a thread waits, so there is no such window.
-            Err(harness::runner::CellError::Drive(harness::driver::DriveError::ThreadInLine { .. })) => tally.variants -= 1,
+            Err(harness::runner::CellError::Drive(harness::driver::DriveError::ThreadInLine { .. })) => {
+                tally.variants -= 1
+            }
             Err(error) => tally.failures.push(format!("{name}, with {}: {error}", variant.point)),
         }
     }

@@ -94,7 +94,8 @@ fn places(program: &Program, record: &Record) -> Vec<Places> {
             places[passed].waiting = waiting(&replay);
         }
         last = line;
-        if let (Some(task), What::Acquired { .. } | What::Woken { .. }, Role::Effect) = (event.task, &event.what, event.role)
+        if let (Some(task), What::Acquired { .. } | What::Woken { .. }, Role::Effect) =
+            (event.task, &event.what, event.role)
             && waiting(&replay).contains(&task)
         {
             places[line].granted.insert(task);

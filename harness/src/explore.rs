@@ -76,7 +76,9 @@ impl Explorable {
             return Err(ExploreError::NoPrimitive { scenario: plan.scenario.name.to_string(), primitive });
         }
         Ok(match self.typed {
-            Some((primitive, machine)) if plan.primitives().all(|needed| needed == primitive) => machine(Arc::clone(plan)),
+            Some((primitive, machine)) if plan.primitives().all(|needed| needed == primitive) => {
+                machine(Arc::clone(plan))
+            }
             _ => Box::new(Engine::new(Erased(self.make), Arc::clone(plan))),
         })
     }
@@ -250,7 +252,7 @@ pub struct Options {
     pub bounds: Bounds,
     /// Whether to leave out schedules that differ only in the order of steps on different objects.
     pub reduce: bool,
-    /// Whether to stop as soon as a schedule speaks against the lock.
+    /// Whether to stop as soon as a schedule speaks against the lock. Other outcomes are counted and not told apart.
     pub stop_at_fault: bool,
 }
 
@@ -304,7 +306,9 @@ pub enum ExploreError {
         outcome: String,
     },
     /// A schedule that was run before took another course, again and again.
-    #[error("{scenario}: the lock does other things in the same schedule, in each of {attempts} attempts: {schedule:?}")]
+    #[error(
+        "{scenario}: the lock does other things in the same schedule, in each of {attempts} attempts: {schedule:?}"
+    )]
     Diverges {
         /// The scenario.
         scenario: String,

@@ -92,7 +92,8 @@ fn explored_scenarios_have_their_sets_of_outcomes(#[case] faces: &[&str]) {
     assert!(suite.explored.len() >= 8);
     for (name, plan) in &suite.explored {
         for face in faces {
-            let report = explore(&locks(face), plan, &Options::default()).unwrap_or_else(|error| panic!("{face}: {error}"));
+            let report =
+                explore(&locks(face), plan, &Options::default()).unwrap_or_else(|error| panic!("{face}: {error}"));
             assert_eq!(report.end, End::Exhausted, "{face} {name}");
             let folder = keyalike_suites::snapshots().join("explored").join(faces[0]).join(name.theme());
             let mut settings = insta::Settings::clone_current();

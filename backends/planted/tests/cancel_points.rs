@@ -50,7 +50,13 @@ fn faults_of_a_cancel_are_found_wherever_it_must_fall() {
         !faults(&lock).1.is_empty()
     };
     // In the grant window, before the grant, and of a waiter that is not the first.
-    for id in ["cancel-keeps-grant", "cancel-wakes-none", "cancel-stays-queued", "cancel-removes-first", "cancel-always-passes-on"] {
+    for id in [
+        "cancel-keeps-grant",
+        "cancel-wakes-none",
+        "cancel-stays-queued",
+        "cancel-removes-first",
+        "cancel-always-passes-on",
+    ] {
         assert!(found(id), "{id} survives");
     }
 }

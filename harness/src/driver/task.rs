@@ -244,7 +244,8 @@ impl<R: Runtime> Task<R> {
         let hands = &mut *unwinding.0;
         hands.polled_kept = false;
         hands.belongings.extend(hands.run.receive(hands.index));
-        let mut worker = Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
+        let mut worker =
+            Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken => {
                 worker.hands.run.count_poll(worker.hands.index);

@@ -16,8 +16,8 @@ use super::random::Random;
 use super::report::{End, Found, Report};
 use super::schedule::{Choice, Choices, Schedule};
 use super::strategy::{Exhaustive, Sampled, Sampler, Stop};
-use crate::driver::ATTEMPTS_MAX;
 use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault, run_in_time};
+use crate::driver::ATTEMPTS_MAX;
 use crate::quiescence::TaskIndex;
 
 /// How many schedules a unit of a round has, at most; fewer where a fault ends the search.
@@ -31,7 +31,7 @@ const UNITS: usize = 32;
 const PARTS_MIN: usize = 64;
 
 /// The most outcomes that are told apart; further ones are counted together.
-pub const OUTCOMES_MAX: usize = 4_096;
+pub const OUTCOMES_MAX: usize = 1_024;
 
 /// How many schedules are drawn to estimate how many there are.
 const PROBES: u32 = 400;
@@ -56,7 +56,10 @@ pub struct Search {
     outcomes: Vec<Found>,
     coverage: Coverage,
     counts: (u64, u64, u64),
-    /// One machine per thread; made anew after a search was loaded.
+    /// Where each key stands among the outcomes; made anew after a search was loaded.
+    #[serde(skip)]
+    places: HashMap<u64, usize, BuildHasherDefault<Identical>>,
+    /// One machine per thread; made anew as well.
     #[serde(skip)]
     machines: Vec<Box<dyn Machine>>,
 }
@@ -89,7 +92,10 @@ impl Identity {
 
 impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Search").field("identity", &self.identity).field("schedules", &self.schedules).finish_non_exhaustive()
+        f.debug_struct("Search")
+            .field("identity", &self.identity)
+            .field("schedules", &self.schedules)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,11 +112,20 @@ struct Tally {
     pruned: u64,
     diverged: u64,
     places: HashMap<u64, usize, BuildHasherDefault<Identical>>,
-    /// Key, how often, after how many schedules first, and that schedule.
-    outcomes: Vec<(u64, u64, u64, Schedule)>,
+    outcomes: Vec<Counted>,
     last: usize,
     has_fault: bool,
     stuck: Option<Schedule>,
+}
+
+/// An outcome as a unit met it.
+struct Counted {
+    key: u64,
+    count: u64,
+    /// After how many schedules of the unit it came first, and that schedule.
+    at: u64,
+    schedule: Schedule,
+    is_fault: bool,
 }
 
 /// A hasher of keys that are hashes.
@@ -152,6 +167,7 @@ impl Search {
             outcomes: Vec::new(),
             coverage: Coverage::default(),
             counts: (0, 0, 0),
+            places: HashMap::default(),
             machines: Vec::new(),
         }
     }
@@ -176,6 +192,7 @@ impl Search {
             parts: self.parts.clone(),
             outcomes: self.outcomes.clone(),
             coverage: self.coverage.clone(),
+            places: HashMap::default(),
             machines: Vec::new(),
             ..*self
         }
@@ -323,13 +340,17 @@ impl Search {
             let scenario = self.identity.scenario.lines().next().unwrap_or_default().to_owned();
             return Err(ExploreError::Diverges { scenario, attempts: ATTEMPTS_MAX, schedule });
         }
-        for (key, count, at, schedule) in tally.outcomes {
-            if let Some(known) = self.outcomes.iter_mut().find(|known| known.key == key) {
-                known.count += count;
-            } else if self.outcomes.len() >= OUTCOMES_MAX {
+        if self.places.len() != self.outcomes.len() {
+            self.places = self.outcomes.iter().enumerate().map(|(place, found)| (found.key, place)).collect();
+        }
+        for Counted { key, count, at, schedule, is_fault } in tally.outcomes {
+            if let Some(place) = self.places.get(&key) {
+                self.outcomes[*place].count += count;
+            } else if self.outcomes.len() >= OUTCOMES_MAX || options.stop_at_fault && !is_fault {
                 self.others += count;
             } else {
                 let found = confirm(locks, &mut *self.machines[0], &options.bounds, &schedule)?;
+                self.places.insert(key, self.outcomes.len());
                 self.outcomes.push(Found { key, count, at: self.schedules + at, ..found });
             }
         }
@@ -463,18 +484,19 @@ impl Tally {
         let books = machine.books();
         let key = books.key();
         self.schedules += 1;
-        if let Some(last) = self.outcomes.get_mut(self.last).filter(|last| last.0 == key) {
-            last.1 += 1;
+        if let Some(last) = self.outcomes.get_mut(self.last).filter(|last| last.key == key) {
+            last.count += 1;
             return;
         }
         let next = self.outcomes.len();
         let place = *self.places.entry(key).or_insert(next);
         self.last = place;
         if place == next {
-            self.has_fault |= is_fault(books.verdict()) || books.herd();
-            self.outcomes.push((key, 1, self.schedules - 1, schedule()));
+            let is_fault = is_fault(books.verdict()) || books.herd();
+            self.has_fault |= is_fault;
+            self.outcomes.push(Counted { key, count: 1, at: self.schedules - 1, schedule: schedule(), is_fault });
         } else {
-            self.outcomes[place].1 += 1;
+            self.outcomes[place].count += 1;
         }
     }
 }

@@ -196,7 +196,9 @@ fn shuttle_run(scheduler: impl shuttle::scheduler::Scheduler + 'static, tasks: u
 }
 
 fn peer_table() {
-    println!("| program on tokio::sync | shuttle a second | explorer a second | ratio | to exhaust: shuttle | explorer | ratio |");
+    println!(
+        "| program on tokio::sync | shuttle a second | explorer a second | ratio | to exhaust: shuttle | explorer | ratio |"
+    );
     println!("|---|---|---|---|---|---|---|");
     let locks = locks("tokio");
     for tasks in [3, 4] {
@@ -342,7 +344,10 @@ fn growth_table() {
     let two = "acquire m, release m, acquire n, release n";
     let other = "acquire n, release n, acquire m, release m";
     let programs = [
-        ("2 tasks x 2 actions, two locks", "mutex m\nmutex n\n\nA: acquire m, release m\nB: acquire n, release n\n".to_owned()),
+        (
+            "2 tasks x 2 actions, two locks",
+            "mutex m\nmutex n\n\nA: acquire m, release m\nB: acquire n, release n\n".to_owned(),
+        ),
         ("2 tasks x 4", format!("mutex m\nmutex n\n\nA: {two}\nB: {other}\n")),
         ("3 tasks x 4", format!("mutex m\nmutex n\n\nA: {two}\nB: {other}\nC: {two}\n")),
         ("4 tasks x 4", format!("mutex m\nmutex n\n\nA: {two}\nB: {other}\nC: {two}\nD: {other}\n")),
