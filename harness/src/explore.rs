@@ -21,7 +21,7 @@ mod subject;
 mod waker;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -127,6 +127,32 @@ pub(crate) trait Chooser {
 
     /// Hears which objects the choice touched.
     fn chosen(&mut self, footprint: u32);
+
+    /// Goes back to the beginning of this run, which does not count: the next one makes the same choices.
+    fn rewind(&mut self);
+}
+
+/// Runs one schedule, again and again until it takes less than its scenario allows. Adds to `late` how often it did not.
+/// Returns whether it came to its end, or nothing if it was never in time.
+pub(crate) fn run_in_time(
+    machine: &mut dyn Machine,
+    bounds: &Bounds,
+    chooser: &mut dyn Chooser,
+    late: &mut u64,
+) -> Option<bool> {
+    let Some(limit) = machine.plan().scenario.within.as_ref().map(|within| within.limit.duration()) else {
+        return Some(machine.run(bounds, chooser));
+    };
+    for _ in 0..crate::driver::ATTEMPTS_MAX {
+        let begun = Instant::now();
+        let is_complete = machine.run(bounds, chooser);
+        if begun.elapsed() < limit {
+            return Some(is_complete);
+        }
+        *late += 1;
+        chooser.rewind();
+    }
+    None
 }
 
 /// How often what may happen at any time happens in one schedule, at most. A scenario says to whom; each thing happens
@@ -226,7 +252,7 @@ pub struct Options {
     pub bounds: Bounds,
     /// Whether to leave out schedules that differ only in the order of steps on different objects.
     pub reduce: bool,
-    /// Whether to stop as soon as a schedule speaks against the lock.
+    /// Whether to stop as soon as a schedule speaks against the lock. Other outcomes are counted and not told apart.
     pub stop_at_fault: bool,
 }
 
@@ -323,11 +349,12 @@ pub fn schedules(locks: &Explorable, plan: &Arc<Plan>, bounds: &Bounds) -> Resul
     let mut schedules = Vec::new();
     while !tree.is_done() {
         tree.begin();
-        if machine.run(bounds, &mut tree) {
-            schedules.push(tree.schedule());
-        } else if tree.stop() == strategy::Stop::Diverged {
+        let is_complete = run_in_time(&mut *machine, bounds, &mut tree, &mut 0);
+        if tree.stop() == strategy::Stop::Diverged {
+            tree.correct();
             continue;
         }
+        schedules.extend((is_complete == Some(true)).then(|| tree.schedule()));
         tree.next();
     }
     Ok(schedules)

@@ -80,7 +80,7 @@ pub fn broken() -> Vec<Planted> {
         "cancel-always-passes-on" A7: CANCEL_ALWAYS_PASSES_ON;
         "cancel-of-last-frees" A8: CANCEL_OF_LAST_FREES;
         "cancel-by-waker" A9: CANCEL_BY_WAKER;
-        "cancel-counts-unpolled" A10: CANCEL_COUNTS_UNPOLLED;
+        "drop-counts-twice" A10: DROP_COUNTS_TWICE;
         "release-wakes-none" B1: RELEASE_WAKES_NONE;
         "release-misses-last" B2: RELEASE_MISSES_LAST;
         "release-wakes-last" B3: RELEASE_WAKES_LAST;

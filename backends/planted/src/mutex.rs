@@ -42,8 +42,8 @@ flaws! {
     CANCEL_OF_LAST_FREES,
     /// A waiter that is dropped is looked up by its waker.
     CANCEL_BY_WAKER,
-    /// A dropped operation is taken off the count of waiters though it was never polled.
-    CANCEL_COUNTS_UNPOLLED,
+    /// An operation that got its grant is taken off the count of waiters once more when it goes.
+    DROP_COUNTS_TWICE,
     /// A release grants and does not wake.
     RELEASE_WAKES_NONE,
     /// A release takes one waiter for none.
@@ -84,7 +84,7 @@ flaws! {
     WAIT_WAKES_ITSELF,
     /// A waiter whose waker is known is not queued.
     WAIT_KNOWS_WAKER,
-    /// Waiters are told apart by two bits.
+    /// Waiters are told apart by one bit.
     TICKETS_WRAP,
     /// A try gets a lock that was granted and not taken yet.
     TRY_TAKES_GRANTED,
@@ -154,12 +154,12 @@ impl<F: Flaw> Mutex<F> {
 impl State {
     fn ticket<F: Flaw>(&mut self) -> Ticket {
         self.tickets += 1;
-        if F::TICKETS_WRAP { self.tickets % 4 } else { self.tickets }
+        if F::TICKETS_WRAP { self.tickets % 2 } else { self.tickets }
     }
 
     /// Frees the lock, or grants it to the first waiter.
     fn pass_on<F: Flaw>(&mut self) -> Wakes {
-        if F::RELEASE_MISSES_LAST && self.queue.len() == 1 || F::CANCEL_COUNTS_UNPOLLED && self.count <= 0 {
+        if F::RELEASE_MISSES_LAST && self.queue.len() == 1 || F::DROP_COUNTS_TWICE && self.count <= 0 {
             self.locked = false;
             return Wakes::new();
         }
@@ -315,7 +315,7 @@ impl<'a, F: Flaw> Future for Acquire<'a, F> {
 impl<F: Flaw> Drop for Acquire<'_, F> {
     fn drop(&mut self) {
         let Some(own) = self.ticket else {
-            if F::CANCEL_COUNTS_UNPOLLED && !self.done {
+            if F::DROP_COUNTS_TWICE && self.done {
                 self.mutex.lock().count -= 1;
             }
             return;

@@ -7,6 +7,7 @@ use harness::explore::plan::{Occasions, Plan};
 use harness::explore::{Bounds, Budget, Found, Options, Search, Strategy, replay};
 use harness::report::paint::TITLE;
 use harness::scenario::parse::parse;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use planted::Planted;
 
 use crate::budget::parse_budget;
@@ -17,10 +18,11 @@ use crate::output;
 const SEEDS: u64 = 5;
 
 /// The programs that every planted lock is explored with: general ones, made for no lock in particular.
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 7] = [
     "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\n",
     "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: try-acquire m, release m\nD: is-locked m\n",
     "mutex m\n\nA: acquire m, release m\nB: start x acquire m, acquire m, release m, drop x\nC: prepare x acquire m, drop x, acquire m, release m\n",
+    "mutex m\n\nA: acquire m, release m\nB: start x acquire m, start y acquire m, drop x, await y, release m\n",
     "mutex m\n\nA: acquire m, panic\nB: acquire m, release m elsewhere\nC: acquire m, release m\n",
     "mutex m\n\nA: acquire m, is-locked m, release m, is-locked m\nB: acquire m, release m elsewhere\nC: acquire m, return\n",
     "mutex m\n\nA[1..6]: acquire m, release m, acquire m, release m\n",
@@ -32,6 +34,9 @@ pub(crate) struct KillRate {
     /// How long one strategy looks at one lock with one seed: a number of schedules, or a time
     #[arg(long, value_name = "N|TIME", default_value = "10s", value_parser = parse_budget)]
     budget: Budget,
+    /// Try only these strategies
+    #[arg(long = "strategy", value_name = "STRATEGY")]
+    strategies: Vec<Strategy>,
     /// Print the script of every kill of the portfolio, and what it replays to
     #[arg(long)]
     scripts: bool,
@@ -63,16 +68,22 @@ impl KillRate {
             }
         }
         let locks = planted::broken();
+        let strategies = if self.strategies.is_empty() { Strategy::ALL.to_vec() } else { self.strategies.clone() };
+        let bar = ProgressBar::with_draw_target(
+            Some((locks.len() * strategies.len()) as u64),
+            ProgressDrawTarget::stderr(),
+        );
         let mut rows = vec![
             "| strategy | killed | median schedules to the kill | slowest kill | survivors |".to_owned(),
             "|---|---|---|---|---|".to_owned(),
         ];
         let mut scripts = String::new();
         let mut ending = Ending::Expected;
-        for strategy in Strategy::ALL {
+        for strategy in strategies {
             let mut verdicts = Vec::new();
             for lock in &locks {
                 verdicts.push(self.judge(lock, &plans, strategy)?);
+                bar.inc(1);
             }
             rows.push(row(strategy, &verdicts));
             if strategy == Strategy::Portfolio {
@@ -82,6 +93,7 @@ impl KillRate {
                 }
             }
         }
+        bar.finish_and_clear();
         output::print(&format!("{}\n", rows.join("\n")))?;
         if self.scripts {
             output::print(&format!("\n{scripts}"))?;

@@ -57,6 +57,8 @@ fn scenarios(suite: &Suite, with_generated: bool) -> Rows {
     let (hidden, listed): (Vec<_>, Vec<_>) =
         suite.programs.values().partition(|it| !with_generated && generated.contains(it.scenario.name.theme()));
     let mut rows: Rows = listed.into_iter().map(|program| row(&program.scenario)).collect();
+    rows.extend(suite.explored.values().map(|plan| row(&plan.scenario)));
+    rows.sort();
     for theme in generated {
         let count = hidden.iter().filter(|program| program.scenario.name.theme() == theme).count();
         if count > 0 {

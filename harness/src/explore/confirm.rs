@@ -9,7 +9,7 @@ use super::print::script;
 use super::report::Found;
 use super::schedule::Schedule;
 use super::strategy::Fixed;
-use super::{Bounds, Explorable, ExploreError, Machine};
+use super::{Bounds, Explorable, ExploreError, Machine, run_in_time};
 use crate::driver::program::{ObjectIndex, Program};
 use crate::driver::{Seat, drive};
 use crate::outcome::Outcome;
@@ -33,8 +33,8 @@ pub(super) fn confirm(
     for _ in 0..ATTEMPTS_MAX {
         let mut fixed = Fixed::new(schedule);
         drop(machine.record(true));
-        let is_complete = machine.run(bounds, &mut fixed);
-        let mut trace = machine.record(false);
+        let is_complete = run_in_time(machine, bounds, &mut fixed, &mut 0) == Some(true);
+        let mut trace = last_run(machine.record(false));
         if !is_complete || !fixed.is_over() {
             continue;
         }
@@ -68,6 +68,11 @@ pub(super) fn confirm(
         attempts: ATTEMPTS_MAX,
         schedule: schedule.clone(),
     }))
+}
+
+/// Returns what was done in the last of several runs.
+fn last_run(trace: Vec<Vec<Deed>>) -> Vec<Vec<Deed>> {
+    trace.split(|deeds| deeds.first() == Some(&Deed::Begun)).next_back().map(<[Vec<Deed>]>::to_vec).unwrap_or_default()
 }
 
 /// The grants of a run, in order, and how many actions could not be taken.

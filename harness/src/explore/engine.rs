@@ -77,6 +77,8 @@ struct Task {
 /// What was done in one choice, for the printer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Deed {
+    /// A run began.
+    Begun,
     /// The task took this action.
     Op { task: TaskIndex, op: usize },
     /// The task was polled because it was woken.
@@ -160,6 +162,9 @@ impl<S: Subject> Engine<S> {
     }
 
     fn begin(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.push(vec![Deed::Begun]);
+        }
         let count = self.tasks.len();
         for (index, object) in self.plan.objects().iter().enumerate() {
             self.objects[index] = self.subject.object(object.primitive);

@@ -17,6 +17,7 @@ pub(super) fn script(plan: &Plan, trace: &[Vec<Deed>]) -> Scenario {
     let mut script = Scenario {
         description: vec![format!("One schedule of {}.", plan.scenario.name)],
         objects: plan.objects().to_vec(),
+        within: plan.scenario.within.clone(),
         ..Scenario::new(name.parse().unwrap_or_else(|_| plan.scenario.name.clone()))
     };
     let trace = &trace[..trace.len() - idle_polls(trace)];
@@ -107,7 +108,7 @@ fn step(plan: &Plan, deed: &Deed) -> Option<Step> {
         }
         Deed::Woken(task) => Step::Task { who: who(*task), action: Action::Resume { anew: false } },
         Deed::Occasion(choice) => occasion(who(choice.task()), *choice)?,
-        Deed::Rung(_) | Deed::Granted { .. } | Deed::NotRun | Deed::After { .. } => return None,
+        Deed::Begun | Deed::Rung(_) | Deed::Granted { .. } | Deed::NotRun | Deed::After { .. } => return None,
     })
 }
 

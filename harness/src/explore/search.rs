@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::confirm::{ATTEMPTS_MAX, confirm};
+use super::confirm::confirm;
 use super::coverage::Coverage;
 use super::plan::Plan;
 use super::random::Random;
 use super::report::{End, Found, Report};
 use super::schedule::{Choice, Choices, Schedule};
 use super::strategy::{Exhaustive, Sampled, Sampler, Stop};
-use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault};
+use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault, run_in_time};
+use crate::driver::ATTEMPTS_MAX;
 use crate::quiescence::TaskIndex;
 
 /// How many schedules a unit of a round has, at most; fewer where a fault ends the search.
@@ -30,7 +31,7 @@ const UNITS: usize = 32;
 const PARTS_MIN: usize = 64;
 
 /// The most outcomes that are told apart; further ones are counted together.
-pub const OUTCOMES_MAX: usize = 4_096;
+pub const OUTCOMES_MAX: usize = 1_024;
 
 /// How many schedules are drawn to estimate how many there are.
 const PROBES: u32 = 400;
@@ -55,7 +56,10 @@ pub struct Search {
     outcomes: Vec<Found>,
     coverage: Coverage,
     counts: (u64, u64, u64),
-    /// One machine per thread; made anew after a search was loaded.
+    /// Where each key stands among the outcomes; made anew after a search was loaded.
+    #[serde(skip)]
+    places: HashMap<u64, usize, BuildHasherDefault<Identical>>,
+    /// One machine per thread; made anew as well.
     #[serde(skip)]
     machines: Vec<Box<dyn Machine>>,
 }
@@ -108,11 +112,20 @@ struct Tally {
     pruned: u64,
     diverged: u64,
     places: HashMap<u64, usize, BuildHasherDefault<Identical>>,
-    /// Key, how often, after how many schedules first, and that schedule.
-    outcomes: Vec<(u64, u64, u64, Schedule)>,
+    outcomes: Vec<Counted>,
     last: usize,
     has_fault: bool,
     stuck: Option<Schedule>,
+}
+
+/// An outcome as a unit met it.
+struct Counted {
+    key: u64,
+    count: u64,
+    /// After how many schedules of the unit it came first, and that schedule.
+    at: u64,
+    schedule: Schedule,
+    is_fault: bool,
 }
 
 /// A hasher of keys that are hashes.
@@ -154,6 +167,7 @@ impl Search {
             outcomes: Vec::new(),
             coverage: Coverage::default(),
             counts: (0, 0, 0),
+            places: HashMap::default(),
             machines: Vec::new(),
         }
     }
@@ -178,6 +192,7 @@ impl Search {
             parts: self.parts.clone(),
             outcomes: self.outcomes.clone(),
             coverage: self.coverage.clone(),
+            places: HashMap::default(),
             machines: Vec::new(),
             ..*self
         }
@@ -325,13 +340,17 @@ impl Search {
             let scenario = self.identity.scenario.lines().next().unwrap_or_default().to_owned();
             return Err(ExploreError::Diverges { scenario, attempts: ATTEMPTS_MAX, schedule });
         }
-        for (key, count, at, schedule) in tally.outcomes {
-            if let Some(known) = self.outcomes.iter_mut().find(|known| known.key == key) {
-                known.count += count;
-            } else if self.outcomes.len() >= OUTCOMES_MAX {
+        if self.places.len() != self.outcomes.len() {
+            self.places = self.outcomes.iter().enumerate().map(|(place, found)| (found.key, place)).collect();
+        }
+        for Counted { key, count, at, schedule, is_fault } in tally.outcomes {
+            if let Some(place) = self.places.get(&key) {
+                self.outcomes[*place].count += count;
+            } else if self.outcomes.len() >= OUTCOMES_MAX || options.stop_at_fault && !is_fault {
                 self.others += count;
             } else {
                 let found = confirm(locks, &mut *self.machines[0], &options.bounds, &schedule)?;
+                self.places.insert(key, self.outcomes.len());
                 self.outcomes.push(Found { key, count, at: self.schedules + at, ..found });
             }
         }
@@ -408,22 +427,25 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
     let mut tally = Tally::default();
     match unit {
         Unit::Part(part, share) => {
-            let mut attempts = 0;
+            let mut astray = 0;
             while tally.schedules < share && !part.is_done() {
                 part.begin();
-                if machine.run(&options.bounds, part) {
-                    attempts = 0;
-                    tally.count(machine, || part.schedule());
-                } else if part.stop() == Stop::Diverged {
-                    tally.diverged += 1;
-                    attempts += 1;
-                    if attempts < ATTEMPTS_MAX {
-                        continue;
+                match run_in_time(machine, &options.bounds, part, &mut tally.diverged) {
+                    None => {
+                        tally.stuck = Some(part.schedule());
+                        break;
                     }
-                    tally.stuck = Some(part.schedule());
-                    break;
-                } else {
-                    tally.pruned += 1;
+                    Some(true) => tally.count(machine, || part.schedule()),
+                    Some(false) if part.stop() == Stop::Diverged => {
+                        tally.diverged += 1;
+                        astray = if part.correct() { 0 } else { astray + 1 };
+                        if astray < ATTEMPTS_MAX {
+                            continue;
+                        }
+                        tally.stuck = Some(part.schedule());
+                        break;
+                    }
+                    Some(false) => tally.pruned += 1,
                 }
                 part.next();
                 if options.stop_at_fault && tally.has_fault {
@@ -443,7 +465,10 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
             let mut sampled = Sampled::new(sampler, Random::new(options.seed, block), length as u32);
             while tally.schedules < share {
                 sampled.begin();
-                machine.run(&options.bounds, &mut sampled);
+                if run_in_time(machine, &options.bounds, &mut sampled, &mut tally.diverged).is_none() {
+                    tally.stuck = Some(sampled.schedule().clone());
+                    break;
+                }
                 tally.count(machine, || sampled.schedule().clone());
                 if options.stop_at_fault && tally.has_fault {
                     break;
@@ -459,18 +484,19 @@ impl Tally {
         let books = machine.books();
         let key = books.key();
         self.schedules += 1;
-        if let Some(last) = self.outcomes.get_mut(self.last).filter(|last| last.0 == key) {
-            last.1 += 1;
+        if let Some(last) = self.outcomes.get_mut(self.last).filter(|last| last.key == key) {
+            last.count += 1;
             return;
         }
         let next = self.outcomes.len();
         let place = *self.places.entry(key).or_insert(next);
         self.last = place;
         if place == next {
-            self.has_fault |= is_fault(books.verdict()) || books.herd();
-            self.outcomes.push((key, 1, self.schedules - 1, schedule()));
+            let is_fault = is_fault(books.verdict()) || books.herd();
+            self.has_fault |= is_fault;
+            self.outcomes.push(Counted { key, count: 1, at: self.schedules - 1, schedule: schedule(), is_fault });
         } else {
-            self.outcomes[place].1 += 1;
+            self.outcomes[place].count += 1;
         }
     }
 }
@@ -484,10 +510,13 @@ fn split(machine: &mut dyn Machine, reduces: bool, options: &Options, pruned: &m
         let (mut is_cut, mut asleep) = (false, 0);
         while !tree.is_done() {
             tree.begin();
-            let is_complete = machine.run(&options.bounds, &mut tree);
+            let is_complete = run_in_time(machine, &options.bounds, &mut tree, &mut 0) == Some(true);
             match tree.stop() {
                 Stop::Asleep if !is_complete => asleep += 1,
-                Stop::Diverged => continue,
+                Stop::Diverged => {
+                    tree.correct();
+                    continue;
+                }
                 stop => {
                     is_cut |= stop == Stop::Ceiling;
                     parts.push(tree.below());
@@ -518,6 +547,8 @@ fn estimate(machine: &mut dyn Machine, options: &Options) -> f64 {
         }
 
         fn chosen(&mut self, _footprint: u32) {}
+
+        fn rewind(&mut self) {}
     }
     let mut probe = Probe { random: Random::new(options.seed, u64::MAX), product: 1.0 };
     let mut sum = 0.0;

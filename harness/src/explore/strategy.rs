@@ -36,4 +36,8 @@ impl Chooser for Fixed<'_> {
     }
 
     fn chosen(&mut self, _footprint: u32) {}
+
+    fn rewind(&mut self) {
+        self.next = 0;
+    }
 }

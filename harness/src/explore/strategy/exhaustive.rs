@@ -27,6 +27,8 @@ pub(crate) struct Exhaustive {
     /// How many nodes of the stack the current run has reached.
     depth: usize,
     floor: usize,
+    /// How many nodes there were before this run.
+    known: usize,
     /// How deep to go; what lies below is another part.
     ceiling: Option<usize>,
     reduces: bool,
@@ -48,7 +50,7 @@ pub(crate) enum Stop {
 
 impl Exhaustive {
     pub(crate) fn new(reduces: bool) -> Self {
-        Self { stack: Vec::new(), depth: 0, floor: 0, ceiling: None, reduces, done: false, stop: Stop::No }
+        Self { stack: Vec::new(), depth: 0, floor: 0, known: 0, ceiling: None, reduces, done: false, stop: Stop::No }
     }
 
     /// Returns the same, that breaks off below `ceiling` choices.
@@ -76,7 +78,20 @@ impl Exhaustive {
 
     pub(crate) fn begin(&mut self) {
         self.depth = 0;
+        self.known = self.stack.len();
         self.stop = Stop::No;
+    }
+
+    /// Believes the run that took another course than the one before it, from where they part: only a lock that reads a
+    /// clock can do that, and which of the two was disturbed nobody can say. What was seen stays seen.
+    ///
+    /// Returns false if they part in the choices that this part of the tree begins with: those are not its own to change.
+    pub(crate) fn correct(&mut self) -> bool {
+        let is_own = self.depth >= self.floor;
+        if is_own {
+            self.stack.truncate(self.depth);
+        }
+        is_own
     }
 
     pub(crate) fn schedule(&self) -> Schedule {
@@ -141,6 +156,11 @@ impl Chooser for Exhaustive {
         self.stack.push(Node { offered: *offer, untried, taken, footprint: 0, sleep });
         self.depth += 1;
         Some(taken)
+    }
+
+    fn rewind(&mut self) {
+        self.stack.truncate(self.known);
+        self.begin();
     }
 
     fn chosen(&mut self, footprint: u32) {

@@ -28,6 +28,8 @@ const CHANGES_MAX: u32 = 4;
 pub(crate) struct Sampled {
     sampler: Sampler,
     random: Random,
+    /// What this run began with.
+    first: Random,
     schedule: Schedule,
     /// About how many choices a schedule has.
     length: u32,
@@ -42,6 +44,7 @@ impl Sampled {
     pub(crate) fn new(sampler: Sampler, random: Random, length: u32) -> Self {
         Self {
             sampler,
+            first: random,
             random,
             schedule: Schedule::default(),
             length: length.max(4),
@@ -54,6 +57,7 @@ impl Sampled {
 
     pub(crate) fn begin(&mut self) {
         self.schedule.0.clear();
+        self.first = self.random;
         if self.sampler != Sampler::Pct {
             return;
         }
@@ -151,4 +155,9 @@ impl Chooser for Sampled {
     }
 
     fn chosen(&mut self, _footprint: u32) {}
+
+    fn rewind(&mut self) {
+        self.random = self.first;
+        self.begin();
+    }
 }
