@@ -10,6 +10,7 @@ mod confirm;
 mod coverage;
 mod engine;
 mod executor;
+pub mod fuzz;
 pub mod plan;
 mod print;
 mod random;

@@ -1,0 +1,126 @@
+//! Which findings have one cause: five hundred programs that meet one behaviour are one finding.
+//!
+//! Told by the kind of the finding, and by the shape of its smallest script: who does what there, without names and ways
+//! of doing it. A script whose shape has that of a smaller one in it, with the same kind, shows the same.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::shrink::size;
+use super::{Finding, Kind};
+use crate::primitive::Request;
+use crate::scenario::name::TaskName;
+use crate::scenario::{Action, Conduct, Scenario, Step};
+
+/// Findings with one cause.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// The smallest of them.
+    pub finding: Finding,
+    /// In how many programs it was met.
+    pub programs: u64,
+    /// How many different smallest scripts there are.
+    pub scripts: u64,
+}
+
+/// Puts findings into classes, the smallest first. The order of the findings does not matter.
+pub fn classes(findings: &[Finding]) -> Vec<Class> {
+    let mut sorted: Vec<(&Finding, String)> = findings.iter().map(|finding| (finding, finding.script.to_string())).collect();
+    sorted.sort_by(|(one, text), (other, other_text)| {
+        let key = |finding: &Finding| (!finding.is_violation(), size(&finding.script));
+        (key(one), text, one.program).cmp(&(key(other), other_text, other.program))
+    });
+    struct Draft<'f> {
+        finding: &'f Finding,
+        shape: Vec<&'static str>,
+        programs: BTreeSet<u64>,
+        scripts: BTreeSet<String>,
+    }
+    let mut drafts: Vec<Draft<'_>> = Vec::new();
+    for (finding, text) in sorted {
+        let shape = shape(&finding.script);
+        let known = drafts.iter_mut().find(|it| it.finding.kind == finding.kind && is_within(&it.shape, &shape));
+        let draft = match known {
+            Some(known) => known,
+            None => {
+                let draft = Draft { finding, shape, programs: BTreeSet::new(), scripts: BTreeSet::new() };
+                drafts.push(draft);
+                drafts.last_mut().expect("one was just put in")
+            }
+        };
+        draft.programs.insert(finding.program);
+        draft.scripts.insert(text);
+    }
+    let class = |draft: Draft<'_>| Class {
+        finding: draft.finding.clone(),
+        programs: draft.programs.len() as u64,
+        scripts: draft.scripts.len() as u64,
+    };
+    drafts.into_iter().map(class).collect()
+}
+
+/// Returns what is done in a script, step by step, in classes of ways to do it.
+fn shape(script: &Scenario) -> Vec<&'static str> {
+    let word = |step: &Step| match step {
+        Step::Conductor(Conduct::Cancel(_) | Conduct::Abort(_)) => "gives up",
+        Step::Conductor(_) => "other",
+        Step::Program { .. } => "program",
+        Step::Task { action, .. } => match action {
+            Action::Ask { operation, .. } if operation.request == Request::Acquire => "asks",
+            Action::Ask { .. } => "tries",
+            Action::Start { .. } => "asks",
+            Action::Prepare { .. } => "prepares",
+            Action::Release { .. } | Action::ReleaseElsewhere { .. } | Action::Panic | Action::Return => "lets go",
+            Action::Forget { .. } => "forgets",
+            Action::Send { .. } => "sends",
+            Action::Poll { .. } | Action::Await { .. } | Action::AwaitRef { .. } | Action::Resume { .. } => "polls",
+            Action::Drop { .. } => "gives up",
+            _ => "other",
+        },
+    };
+    script.steps().map(|(_, step)| word(step)).collect()
+}
+
+/// Returns whether everything in `small` comes in `large` in the same order.
+fn is_within(small: &[&str], large: &[&str]) -> bool {
+    let mut rest = large.iter();
+    small.iter().all(|word| rest.any(|other| other == word))
+}
+
+/// Returns where two outcomes of a script part, without names, if they do.
+pub fn difference(script: &Scenario, left: &[String], right: &[String]) -> Option<Kind> {
+    let place = (0..left.len().max(right.len())).find(|place| left.get(*place) != right.get(*place))?;
+    let split = |lines: &[String]| match lines.get(place) {
+        None => (String::new(), String::new()),
+        Some(line) => match line.split_once("  ") {
+            Some((step, result)) => (step.to_owned(), result.trim().to_owned()),
+            None => (line.clone(), String::new()),
+        },
+    };
+    let ((step, one), (_, other)) = (split(left), split(right));
+    let parts = |text: &str| -> BTreeSet<String> { text.split("; ").map(|part| nameless(script, part)).collect() };
+    let (one, other) = (parts(&one), parts(&other));
+    let only = |these: &BTreeSet<String>, those: &BTreeSet<String>| {
+        let only: Vec<&str> = these.difference(those).map(String::as_str).collect();
+        if only.is_empty() { "-".to_owned() } else { only.join(", ") }
+    };
+    let (left, right) = match one == other {
+        // The same happens to others.
+        true => ("one".to_owned(), "another".to_owned()),
+        false => (only(&one, &other), only(&other, &one)),
+    };
+    Some(Kind::Difference { step: nameless(script, &step), left, right })
+}
+
+/// Puts words in the place of the names of tasks, objects and futures.
+fn nameless(script: &Scenario, text: &str) -> String {
+    let is_object = |word: &str| script.objects.iter().any(|object| object.name.as_str() == word);
+    let words = text.split(' ').enumerate().filter_map(|(place, word)| match word {
+        word if word.parse::<TaskName>().is_ok() => (place > 0).then_some("another").or(Some("task")),
+        word if is_object(word) => Some("object"),
+        "x" | "y" | "z" => Some("future"),
+        word => Some(word),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
