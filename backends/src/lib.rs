@@ -2,6 +2,7 @@
 //!
 //! An adapter translates. It knows no scenario and expects nothing of its subject.
 
+mod bare;
 pub mod locks {
     //! One file per lock library.
     #[cfg(feature = "backend-async-lock")]
@@ -30,6 +31,7 @@ mod pairing;
 
 use std::sync::Arc;
 
+pub use bare::syntax;
 use harness::backend::Backend;
 use harness::explore::Explorable;
 

@@ -5,11 +5,13 @@ mod diff;
 mod explain;
 mod explore;
 mod fmt;
+mod fuzz;
 mod gate;
 mod guard;
 mod kill_rate;
 mod lint;
 mod list;
+mod merge;
 mod migrate;
 mod run;
 mod serve;
@@ -35,6 +37,10 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     /// Explore every order of explored scenarios on lock libraries, and what may happen to their tasks at any time
     Explore(explore::Explore),
+    /// Look for violations of a lock library, or for what tells two apart, with programs that are made up
+    Fuzz(fuzz::Fuzz),
+    /// Join what the shards of a fuzzing run found
+    Merge(merge::Merge),
     /// Measure how many planted broken locks each strategy of the explorer finds out, and how fast
     KillRate(kill_rate::KillRate),
     /// Bring scenario files into canonical form
@@ -70,6 +76,8 @@ impl Command {
             Command::List(list) => list.execute(),
             Command::Explain(explain) => explain.execute(),
             Command::Explore(explore) => explore.execute(),
+            Command::Fuzz(fuzz) => fuzz.execute(),
+            Command::Merge(merge) => merge.execute(),
             Command::KillRate(kill_rate) => kill_rate.execute(),
             Command::Fmt(fmt) => fmt.execute(),
             Command::Lint(lint) => lint.execute(),

@@ -115,6 +115,15 @@ pub(crate) enum Failure {
     /// A checkpoint that cannot be written.
     #[error("{}: {source}; free some space: what was found is in the report, and the search would begin where the checkpoint was", path.display())]
     CheckpointWrite { path: PathBuf, source: std::io::Error },
+    /// A file of findings that is none, or that belongs to another search.
+    #[error("{}: {reason}; remove it to begin anew, or name another file with --out", path.display())]
+    Findings { path: PathBuf, reason: String },
+    /// A file of findings that cannot be written.
+    #[error("{}: {source}; what was found is in the report above; free some space and repeat the command, which goes on from the last finding in the file", path.display())]
+    FindingsWrite { path: PathBuf, source: std::io::Error },
+    /// Shards that do not make a whole.
+    #[error("{}: {reason}", path.display())]
+    Shards { path: PathBuf, reason: String },
     /// A planted lock that was not found out, or a kill that does not replay.
     #[error("{0}")]
     KillRate(String),
@@ -142,7 +151,10 @@ impl From<Failure> for ExitCode {
             Failure::Explore(
                 harness::explore::ExploreError::OtherSearch { .. } | harness::explore::ExploreError::NoPrimitive { .. },
             ) => 2,
-            Failure::Explore(_) | Failure::CheckpointWrite { .. } | Failure::KillRate(_) => 3,
+            Failure::Explore(_)
+            | Failure::CheckpointWrite { .. }
+            | Failure::FindingsWrite { .. }
+            | Failure::KillRate(_) => 3,
             Failure::Write { .. }
             | Failure::Xml(_)
             | Failure::Isolation(_)

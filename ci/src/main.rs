@@ -8,12 +8,15 @@ mod budget;
 mod cancel_points;
 mod cells;
 mod command;
+mod export;
 mod failure;
+mod findings_file;
 mod journal;
 mod output;
 mod release_runs;
 mod scenario_choice;
 mod scenario_files;
+mod shard;
 
 use std::process::ExitCode;
 

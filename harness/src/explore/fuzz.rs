@@ -4,6 +4,7 @@
 //! N depends on the seed and on N alone, so that any number of threads or machines finds the same.
 
 pub mod classes;
+pub mod export;
 pub mod generate;
 mod shortest;
 pub mod shrink;
