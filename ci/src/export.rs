@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use backends::Locks;
-use harness::explore::fuzz::export::{bare_program, regression};
 use harness::explore::fuzz::Finding;
+use harness::explore::fuzz::export::{bare_program, regression};
 
 use crate::failure::Failure;
 use crate::output;

@@ -61,7 +61,8 @@ pub(crate) fn read(path: &Path) -> Result<(Contents, u64), Failure> {
     let text = std::str::from_utf8(&bytes[..whole]).map_err(|_| refuse("it is no file of findings".to_owned()))?;
     let mut lines = text.lines();
     let first = lines.next().ok_or_else(|| refuse("it has no first line that says what was run".to_owned()))?;
-    let head: Head = serde_json::from_str(first).map_err(|error| refuse(format!("it is no file of findings: {error}")))?;
+    let head: Head =
+        serde_json::from_str(first).map_err(|error| refuse(format!("it is no file of findings: {error}")))?;
     if head.fuzz != SCHEMA {
         return Err(refuse(format!("it has the schema {}, and this program {SCHEMA}", head.fuzz)));
     }
@@ -113,7 +114,9 @@ impl FindingsFile {
             if is_begun {
                 (contents, length) = read(path)?;
                 if contents.head != *head {
-                    return Err(refuse("it holds another search: other backends, seed, budget, shard or version".to_owned()));
+                    return Err(refuse(
+                        "it holds another search: other backends, seed, budget, shard or version".to_owned(),
+                    ));
                 }
             }
             file.set_len(length).map_err(|error| refuse(error.to_string()))?;

@@ -29,9 +29,9 @@ impl std::str::FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shard = text.split_once('/').and_then(|(index, count)| {
-            Some(Shard { index: index.parse().ok()?, count: count.parse().ok()? })
-        });
+        let shard = text
+            .split_once('/')
+            .and_then(|(index, count)| Some(Shard { index: index.parse().ok()?, count: count.parse().ok()? }));
         shard.filter(|it| (1..=it.count).contains(&it.index)).ok_or_else(|| {
             format!("`{text}` is no shard; write I/N with I from 1 to N, such as 1/4 for the first of four")
         })

@@ -10,11 +10,11 @@ mod wait_for;
 
 use std::collections::HashSet;
 
-use crate::driver::program::{ObjectIndex, Program};
+use crate::driver::program::{Deed, ObjectIndex, Program, TaskDeed};
 use crate::primitive::Primitive;
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
-use crate::transcript::{At, Event, Transcript, What};
+use crate::transcript::{At, Event, Role, Transcript, What};
 use crate::verdict::Verdict;
 
 pub use order::OVERTAKEN_MAX;
@@ -62,6 +62,9 @@ pub fn judge(transcript: &Transcript) -> Judgement {
         court.hear(event, &replay);
         order.hear(event, &replay);
         replay.apply(event);
+        if let (true, Some(task)) = (renews(court.program, event), event.task) {
+            replay.renew(task);
+        }
         // What a step came to may be told late, during a later line, which is not over by that.
         line = line.max(line_of(court.program, event));
         // A line that was broken off has not come to quiescence.
@@ -84,6 +87,16 @@ pub fn judge(transcript: &Transcript) -> Judgement {
     court.findings.retain(|finding| told.insert(finding.clone()));
     let verdict = court.findings.first().map_or(Verdict::Completed, |finding| finding.verdict);
     Judgement { verdict, findings: court.findings, order: order.facts(court.program) }
+}
+
+/// Returns whether an event is what came of a poll with another waker.
+fn renews(program: &Program, event: &Event) -> bool {
+    let At::Step(step) = event.at else { return false };
+    let is_anew = matches!(program.steps[step].what, Deed::Task(TaskDeed::Resume { anew: true }));
+    is_anew
+        && event.role == Role::Result
+        && event.task == program.steps[step].task
+        && !matches!(event.what, What::NotRun { .. })
 }
 
 /// Returns the line of the script that an event belongs to.

@@ -70,18 +70,22 @@ impl Fuzz {
         let head = Head {
             fuzz: SCHEMA,
             program: env!("CARGO_PKG_VERSION").to_owned(),
-            libraries: libraries.iter().map(|it| (it.id.to_owned(), it.subject.0.to_owned(), it.subject.1.to_owned())).collect(),
+            libraries: libraries
+                .iter()
+                .map(|it| (it.id.to_owned(), it.subject.0.to_owned(), it.subject.1.to_owned()))
+                .collect(),
             seed: self.seed,
             budget: self.budget,
             shard: self.shard,
         };
-        let (mut file, mut harvests, is_whole): (_, BTreeMap<u64, Harvest>, _) = match self.export.findings(self.out.as_deref()) {
-            None => (None, Default::default(), false),
-            Some(path) => {
-                let (file, contents) = FindingsFile::open(&path, &head)?;
-                (Some(file), contents.harvests, contents.is_whole)
-            }
-        };
+        let (mut file, mut harvests, is_whole): (_, BTreeMap<u64, Harvest>, _) =
+            match self.export.findings(self.out.as_deref()) {
+                None => (None, Default::default(), false),
+                Some(path) => {
+                    let (file, contents) = FindingsFile::open(&path, &head)?;
+                    (Some(file), contents.harvests, contents.is_whole)
+                }
+            };
         if !is_whole {
             let done: BTreeSet<u64> = harvests.keys().copied().collect();
             let mut told = BTreeSet::new();
@@ -92,7 +96,9 @@ impl Fuzz {
                 for finding in &harvest.findings {
                     // Told at once, so that it is not lost should the run be cut off.
                     if told.insert(finding.kind.clone()) {
-                        bar.suspend(|| output::note(&format!("program {number}: {}\n{}", finding.kind, finding.script)));
+                        bar.suspend(|| {
+                            output::note(&format!("program {number}: {}\n{}", finding.kind, finding.script))
+                        });
                     }
                 }
                 harvests.insert(number, harvest);
@@ -107,7 +113,10 @@ impl Fuzz {
         output::print(&told(&head, harvests.values(), &classes))?;
         let explorables: Vec<_> = libraries.iter().map(|locks| locks.explorable).collect();
         if let Some(class) = first_that_does_not_replay(&explorables, &classes)? {
-            let text = format!("a finding does not replay on the live driver: {}\n{}", class.finding.kind, class.finding.script);
+            let text = format!(
+                "a finding does not replay on the live driver: {}\n{}",
+                class.finding.kind, class.finding.script
+            );
             return Err(Failure::KillRate(text));
         }
         self.hand_over(export, &libraries, &classes)?;

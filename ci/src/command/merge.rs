@@ -40,11 +40,14 @@ impl Merge {
             if let Some((first, known)) = shards.values().next()
                 && known.head.shard.count != shard.count
             {
-                let reason = format!("it is shard {shard}, and {} is one of {}", first.display(), known.head.shard.count);
+                let reason =
+                    format!("it is shard {shard}, and {} is one of {}", first.display(), known.head.shard.count);
                 return Err(refuse(reason));
             }
             if !contents.is_whole {
-                return Err(refuse(format!("shard {shard} did not come to its end; repeat its command, which goes on")));
+                return Err(refuse(format!(
+                    "shard {shard} did not come to its end; repeat its command, which goes on"
+                )));
             }
             if let Some(foreign) = contents.harvests.keys().find(|number| !shard.has(**number)) {
                 return Err(refuse(format!("it is shard {shard}, and program {foreign} belongs to another")));

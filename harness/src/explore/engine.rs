@@ -248,11 +248,21 @@ impl<S: Subject> Engine<S> {
                     self.wakers[task].push(self.board.waker(task, renewal));
                 }
                 self.tasks[task].renewal = renewal as usize;
+                self.forsake(task);
                 self.poll_wait(task);
             }
             Kind::Stop => {}
         }
         self.end_choice();
+    }
+
+    /// Takes note that what a task keeps was polled with a waker that comes to nothing now: whether it has been told
+    /// since, nobody can say.
+    fn forsake(&mut self, task: TaskIndex) {
+        let kept = self.tasks.iter_mut().flat_map(|task| &mut task.belongings).filter_map(|it| it.kept.as_mut());
+        for future in kept.filter(|kept| kept.polled_by == task) {
+            future.woken |= future.since.is_some() && !future.awaited;
+        }
     }
 
     /// Looks whether something is lost for good, and whether the line is over.

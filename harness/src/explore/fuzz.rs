@@ -195,9 +195,8 @@ impl Fuzz {
         let Some(first) = found else { return Ok(harvest) };
         let same = |found: &Found| found.verdict == first.verdict && found.herd == first.herd;
         // The program first, and then the schedule.
-        let mut shows = |smaller: &Scenario| {
-            matches!(hunt(locks, smaller, &options), Ok((Some(found), _)) if same(&found))
-        };
+        let mut shows =
+            |smaller: &Scenario| matches!(hunt(locks, smaller, &options), Ok((Some(found), _)) if same(&found));
         let program = shrink(scenario, &mut shows);
         let plan = Arc::new(plan(&program)?);
         let found = match hunt(locks, &program, &options)?.0 {

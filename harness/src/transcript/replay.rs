@@ -143,6 +143,14 @@ impl Replay {
         }
     }
 
+    /// Takes note that a task goes on with another waker. What it keeps was polled with one that comes to nothing now:
+    /// whether it has been told since, nobody can say, so that the object may have been offered to it.
+    pub fn renew(&mut self, task: TaskIndex) {
+        for kept in self.kept.iter_mut().filter(|kept| kept.polled_by == task && kept.since.is_some()) {
+            kept.woken = true;
+        }
+    }
+
     /// Takes note that nothing can run any more: every task that waits and was woken has been polled.
     pub fn settle(&mut self) {
         for wait in &mut self.waits {

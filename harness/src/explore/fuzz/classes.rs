@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::shrink::size;
 use super::{Finding, Kind};
-use crate::primitive::Request;
 use crate::scenario::name::TaskName;
 use crate::scenario::{Action, Conduct, Scenario, Step};
 
@@ -26,7 +25,10 @@ pub struct Class {
 
 /// Puts findings into classes, the smallest first. The order of the findings does not matter.
 pub fn classes(findings: &[Finding]) -> Vec<Class> {
-    let mut sorted: Vec<(&Finding, String)> = findings.iter().map(|finding| (finding, finding.script.to_string())).collect();
+    let mut sorted: Vec<(&Finding, String)> = findings
+        .iter()
+        .map(|finding| (finding, finding.script.lines.iter().map(|line| format!("{line}\n")).collect()))
+        .collect();
     sorted.sort_by(|(one, text), (other, other_text)| {
         let key = |finding: &Finding| (!finding.is_violation(), size(&finding.script));
         (key(one), text, one.program).cmp(&(key(other), other_text, other.program))
@@ -38,9 +40,11 @@ pub fn classes(findings: &[Finding]) -> Vec<Class> {
         scripts: BTreeSet<String>,
     }
     let mut drafts: Vec<Draft<'_>> = Vec::new();
-    for (finding, text) in sorted {
+    for (finding, _) in sorted {
         let shape = shape(&finding.script);
-        let known = drafts.iter_mut().find(|it| it.finding.kind == finding.kind && is_within(&it.shape, &shape));
+        let known = drafts
+            .iter_mut()
+            .find(|it| cause(&it.finding.kind) == cause(&finding.kind) && is_within(&it.shape, &shape));
         let draft = match known {
             Some(known) => known,
             None => {
@@ -50,7 +54,8 @@ pub fn classes(findings: &[Finding]) -> Vec<Class> {
             }
         };
         draft.programs.insert(finding.program);
-        draft.scripts.insert(text);
+        let lines: Vec<String> = finding.script.lines.iter().map(ToString::to_string).collect();
+        draft.scripts.insert(lines.join("\n"));
     }
     let class = |draft: Draft<'_>| Class {
         finding: draft.finding.clone(),
@@ -60,16 +65,54 @@ pub fn classes(findings: &[Finding]) -> Vec<Class> {
     drafts.into_iter().map(class).collect()
 }
 
+/// Returns what a kind says of the cause: in which way one asks or lets go does not matter, nor how one hears that it is
+/// taken.
+fn cause(kind: &Kind) -> (&'static str, &'static str, &'static str) {
+    let Kind::Difference { step, left, right } = kind else {
+        return match kind {
+            Kind::Violation { verdict, herd: false } => (verdict.as_str(), "", ""),
+            Kind::Violation { verdict, herd: true } => (verdict.as_str(), "herd", ""),
+            _ => ("disagreement", "", ""),
+        };
+    };
+    let answer = |text: &str| match text {
+        text if text.contains("another acquired") => "another is granted",
+        text if text.contains("woke") => "wakes",
+        text if text.contains("not run") => "not run",
+        text if text.contains("free") || text.contains("acquired") || text == "no" => "is free",
+        text if text.contains("refused") || text == "waits" || text == "pending" || text == "yes" => "is taken",
+        "-" => "-",
+        "another" | "one" => "another",
+        _ => "else",
+    };
+    let words: Vec<&str> = step.split(' ').collect();
+    let verb = match (words.first(), words.get(1)) {
+        (Some(&"task"), Some(&("acquire" | "try-acquire" | "is-locked" | "start"))) => "asks",
+        (Some(&"task"), Some(&("poll" | "await" | "await-ref" | "resume"))) => "polls",
+        (Some(&"task"), Some(&("release" | "panic" | "return"))) | (Some(&"abort"), _) => "lets go",
+        (Some(&"task"), Some(&"drop")) | (Some(&"cancel"), _) => "gives up",
+        (Some(&("probe" | "rest" | "end")), _) => "asks",
+        (Some(&"order"), _) => "order",
+        _ => "else",
+    };
+    match (verb, answer(left), answer(right)) {
+        // A probe that says no more than that an object is free where the other says something else of it.
+        ("asks", "-", right) => ("asks", if right == "is free" { "is taken" } else { "is free" }, right),
+        ("asks", left, "-") => ("asks", left, if left == "is free" { "is taken" } else { "is free" }),
+        cause => cause,
+    }
+}
+
 /// Returns what is done in a script, step by step, in classes of ways to do it.
 fn shape(script: &Scenario) -> Vec<&'static str> {
     let word = |step: &Step| match step {
-        Step::Conductor(Conduct::Cancel(_) | Conduct::Abort(_)) => "gives up",
+        Step::Conductor(Conduct::Cancel(_)) => "gives up",
+        // An abort is worth its place only where it drops a guard; where it drops a wait, a cancel does.
+        Step::Conductor(Conduct::Abort(_)) => "lets go",
         Step::Conductor(_) => "other",
         Step::Program { .. } => "program",
         Step::Task { action, .. } => match action {
-            Action::Ask { operation, .. } if operation.request == Request::Acquire => "asks",
-            Action::Ask { .. } => "tries",
-            Action::Start { .. } => "asks",
+            Action::Ask { .. } | Action::Start { .. } => "asks",
             Action::Prepare { .. } => "prepares",
             Action::Release { .. } | Action::ReleaseElsewhere { .. } | Action::Panic | Action::Return => "lets go",
             Action::Forget { .. } => "forgets",

@@ -38,7 +38,9 @@ pub struct BareProgram {
 pub fn regression(finding: &Finding, ids: &[&str]) -> Scenario {
     let text = finding.script.lines.iter().map(Line::to_string).collect::<Vec<_>>().join("\n");
     // FNV-1a: the name must be the same in every build.
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let (word, rule) = match &finding.kind {
         Kind::Violation { verdict, herd } => (verdict.as_str(), rule(*verdict, *herd)),
         Kind::Difference { .. } => ("difference", "FAIRNESS-4"),
@@ -140,7 +142,8 @@ pub fn bare_program(
     let quoted = |words: Vec<String>| words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(", ");
     let locks = quoted(script.objects.iter().map(|object| object.name.to_string()).collect());
     let task_names = quoted(names.tasks.iter().map(TaskName::to_string).collect());
-    let head: String = script.to_string().lines().map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect();
+    let head: String =
+        script.to_string().lines().map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect();
     let told: String = outcome.iter().map(|line| format!("//! {line}").trim_end().to_owned() + "\n").collect();
     let expected: String = names.expected(outcome).iter().map(|line| format!("    {line:?},\n")).collect();
     let package = syntax.package;
@@ -182,8 +185,12 @@ impl Numbers<'_> {
         let cannot = || Err(format!("a bare program does not do `{step}`"));
         let (who, action) = match step {
             Step::Task { who, action } => (*who, action),
-            Step::Conductor(Conduct::Cancel(who)) => return Ok(format!("run.cancel({}, {:?});", self.task(*who)?, step.to_string())),
-            Step::Conductor(Conduct::Abort(who)) => return Ok(format!("run.abort({}, {:?});", self.task(*who)?, step.to_string())),
+            Step::Conductor(Conduct::Cancel(who)) => {
+                return Ok(format!("run.cancel({}, {:?});", self.task(*who)?, step.to_string()));
+            }
+            Step::Conductor(Conduct::Abort(who)) => {
+                return Ok(format!("run.abort({}, {:?});", self.task(*who)?, step.to_string()));
+            }
             _ => return cannot(),
         };
         let task = self.task(who)?;

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::primitive::Request;
 use crate::scenario::name::{FutureName, ObjectName, TaskName, Who};
-use crate::scenario::{Action, Conduct, Line, Operation, Parcel, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Operation, Parcel, Place, Scenario, Step};
 
 /// The most scenarios that are tried for one.
 pub const TRIES_MAX: usize = 4_000;
@@ -20,7 +21,9 @@ pub fn shrink(scenario: &Scenario, keeps: &mut dyn FnMut(&Scenario) -> bool) -> 
     let mut tries = 0;
     loop {
         let before = best.clone();
-        for change in [without_a_task, without_a_line, without_a_step, apart, simpler, with_fewer_tasks, without_two_steps] {
+        for change in
+            [without_a_task, without_a_line, without_a_step, apart, simpler, with_fewer_tasks, without_two_steps]
+        {
             // After every success the changes of what is left are tried, from where the last one succeeded.
             let mut next = 0;
             while let Some(candidate) = change(&best).into_iter().nth(next) {
@@ -185,8 +188,12 @@ fn plainer(scenario: &Scenario, step: &Step) -> Vec<Step> {
         Step::Task { who, action } => (*who, action),
         _ => return Vec::new(),
     };
-    let acquire = |operation: &Operation| Action::Ask { operation: operation.clone(), place: crate::scenario::Place::Task };
+    let acquire = |operation: &Operation| Action::Ask {
+        operation: Operation { request: Request::Acquire, object: operation.object.clone() },
+        place: Place::Task,
+    };
     let plain: Vec<Action> = match action {
+        Action::Ask { operation, .. } if !operation.request.waits() => vec![acquire(operation)],
         Action::Start { operation, .. } => vec![acquire(operation)],
         Action::Prepare { operation, future } => {
             vec![acquire(operation), Action::Start { future: future.clone(), operation: operation.clone() }]
