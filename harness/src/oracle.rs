@@ -93,10 +93,8 @@ pub fn judge(transcript: &Transcript) -> Judgement {
 fn renews(program: &Program, event: &Event) -> bool {
     let At::Step(step) = event.at else { return false };
     let is_anew = matches!(program.steps[step].what, Deed::Task(TaskDeed::Resume { anew: true }));
-    is_anew
-        && event.role == Role::Result
-        && event.task == program.steps[step].task
-        && !matches!(event.what, What::NotRun { .. })
+    let is_result = event.role == Role::Result && event.task == program.steps[step].task;
+    is_anew && is_result && !matches!(event.what, What::NotRun { .. })
 }
 
 /// Returns the line of the script that an event belongs to.

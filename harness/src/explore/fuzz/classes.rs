@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shrink::size;
 use super::{Finding, Kind};
-use crate::scenario::name::TaskName;
+use crate::scenario::name::{FutureName, TaskName};
 use crate::scenario::{Action, Conduct, Scenario, Step};
 
 /// Findings with one cause.
@@ -87,8 +87,8 @@ fn cause(kind: &Kind) -> (&'static str, &'static str, &'static str) {
     };
     let words: Vec<&str> = step.split(' ').collect();
     let verb = match (words.first(), words.get(1)) {
-        (Some(&"task"), Some(&("acquire" | "try-acquire" | "is-locked" | "start"))) => "asks",
-        (Some(&"task"), Some(&("poll" | "await" | "await-ref" | "resume"))) => "polls",
+        (Some(&"task"), Some(&("acquire" | "try-acquire" | "is-locked" | "start" | "await" | "await-ref" | "poll"))) => "asks",
+        (Some(&"task"), Some(&"resume")) => "polls",
         (Some(&"task"), Some(&("release" | "panic" | "return"))) | (Some(&"abort"), _) => "lets go",
         (Some(&"task"), Some(&"drop")) | (Some(&"cancel"), _) => "gives up",
         (Some(&("probe" | "rest" | "end")), _) => "asks",
@@ -105,24 +105,38 @@ fn cause(kind: &Kind) -> (&'static str, &'static str, &'static str) {
 
 /// Returns what is done in a script, step by step, in classes of ways to do it.
 fn shape(script: &Scenario) -> Vec<&'static str> {
-    let word = |step: &Step| match step {
-        Step::Conductor(Conduct::Cancel(_)) => "gives up",
-        // An abort is worth its place only where it drops a guard; where it drops a wait, a cancel does.
-        Step::Conductor(Conduct::Abort(_)) => "lets go",
-        Step::Conductor(_) => "other",
-        Step::Program { .. } => "program",
-        Step::Task { action, .. } => match action {
-            Action::Ask { .. } | Action::Start { .. } => "asks",
-            Action::Prepare { .. } => "prepares",
-            Action::Release { .. } | Action::ReleaseElsewhere { .. } | Action::Panic | Action::Return => "lets go",
-            Action::Forget { .. } => "forgets",
-            Action::Send { .. } => "sends",
-            Action::Poll { .. } | Action::Await { .. } | Action::AwaitRef { .. } | Action::Resume { .. } => "polls",
-            Action::Drop { .. } => "gives up",
-            _ => "other",
-        },
-    };
-    script.steps().map(|(_, step)| word(step)).collect()
+    let mut unpolled: BTreeSet<&FutureName> = BTreeSet::new();
+    let mut shape = Vec::new();
+    for (_, step) in script.steps() {
+        let word = match step {
+            Step::Conductor(Conduct::Cancel(_)) => "gives up",
+            // An abort is worth its place only where it drops a guard; where it drops a wait, a cancel does.
+            Step::Conductor(Conduct::Abort(_)) => "lets go",
+            Step::Conductor(_) => "other",
+            Step::Program { .. } => "program",
+            Step::Task { action, .. } => match action {
+                // A future that was never polled has done nothing; its first poll asks.
+                Action::Prepare { future, .. } => {
+                    unpolled.insert(future);
+                    continue;
+                }
+                Action::Poll { future } | Action::Await { future } | Action::AwaitRef { future }
+                    if unpolled.remove(future) =>
+                {
+                    "asks"
+                }
+                Action::Ask { .. } | Action::Start { .. } => "asks",
+                Action::Release { .. } | Action::ReleaseElsewhere { .. } | Action::Panic | Action::Return => "lets go",
+                Action::Forget { .. } => "forgets",
+                Action::Send { .. } => "sends",
+                Action::Poll { .. } | Action::Await { .. } | Action::AwaitRef { .. } | Action::Resume { .. } => "polls",
+                Action::Drop { .. } => "gives up",
+                _ => "other",
+            },
+        };
+        shape.push(word);
+    }
+    shape
 }
 
 /// Returns whether everything in `small` comes in `large` in the same order.
