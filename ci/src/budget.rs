@@ -22,5 +22,7 @@ pub(crate) fn parse_budget(text: &str) -> Result<Budget, String> {
 }
 
 fn hint(text: &str) -> String {
-    format!("`{text}` is no budget; write a number of schedules above 0, such as 100000, or a time, such as 500ms, 30s, 10m or 1h")
+    format!(
+        "`{text}` is no budget; write a number of schedules above 0, such as 100000, or a time, such as 500ms, 30s, 10m or 1h"
+    )
 }

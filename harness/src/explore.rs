@@ -77,7 +77,9 @@ impl Explorable {
             return Err(ExploreError::NoPrimitive { scenario: plan.scenario.name.to_string(), primitive });
         }
         Ok(match self.typed {
-            Some((primitive, machine)) if plan.primitives().all(|needed| needed == primitive) => machine(Arc::clone(plan)),
+            Some((primitive, machine)) if plan.primitives().all(|needed| needed == primitive) => {
+                machine(Arc::clone(plan))
+            }
             _ => Box::new(Engine::new(Erased(self.make), Arc::clone(plan))),
         })
     }
@@ -305,7 +307,9 @@ pub enum ExploreError {
         outcome: String,
     },
     /// A schedule that was run before took another course, again and again.
-    #[error("{scenario}: the lock does other things in the same schedule, in each of {attempts} attempts: {schedule:?}")]
+    #[error(
+        "{scenario}: the lock does other things in the same schedule, in each of {attempts} attempts: {schedule:?}"
+    )]
     Diverges {
         /// The scenario.
         scenario: String,

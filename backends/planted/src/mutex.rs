@@ -192,10 +192,14 @@ impl State {
         if F::RELEASE_WAKES_ALL {
             wakes.extend(self.queue.iter().filter_map(|waiter| waiter.waker.clone()));
         }
-        if F::RELEASE_WAKES_LAST && let Some(last) = self.queue.back() {
+        if F::RELEASE_WAKES_LAST
+            && let Some(last) = self.queue.back()
+        {
             wakes = last.waker.iter().cloned().collect();
         }
-        if F::RELEASE_GRANTS_LAST_WAKES_FIRST && let Some(first) = self.queue.front() {
+        if F::RELEASE_GRANTS_LAST_WAKES_FIRST
+            && let Some(first) = self.queue.front()
+        {
             wakes = first.waker.iter().cloned().collect();
         }
         wakes
@@ -332,9 +336,10 @@ impl<F: Flaw> Drop for Acquire<'_, F> {
                 };
             }
             let place = match F::CANCEL_BY_WAKER {
-                true => state.queue.iter().position(|waiter| {
-                    waiter.waker.iter().zip(&self.waker).any(|(known, own)| known.will_wake(own))
-                }),
+                true => state
+                    .queue
+                    .iter()
+                    .position(|waiter| waiter.waker.iter().zip(&self.waker).any(|(known, own)| known.will_wake(own))),
                 false => state.place(own),
             };
             match place {

@@ -78,7 +78,11 @@ impl Explore {
             for locks in &locks {
                 let report = self.search(plan, locks, &options, &mut checkpoint)?;
                 output::print(&told(&report, plan, locks))?;
-                if report.outcomes.iter().any(|found| grade(&plan.scenario, found.verdict, Vec::new).0 == Grade::Violates) {
+                if report
+                    .outcomes
+                    .iter()
+                    .any(|found| grade(&plan.scenario, found.verdict, Vec::new).0 == Grade::Violates)
+                {
                     ending = Ending::Unexpected;
                 }
             }
@@ -187,7 +191,10 @@ pub(crate) fn choose_locks(patterns: &[String]) -> Result<Vec<Locks>, Failure> {
         let found: Vec<&str> = own.chain(of_backends).collect();
         chosen.extend(found.iter().copied());
         if found.is_empty() && chosen.len() == before {
-            let hint = format!("the lock libraries built in are {}", all.iter().map(|it| it.id).collect::<Vec<_>>().join(", "));
+            let hint = format!(
+                "the lock libraries built in are {}",
+                all.iter().map(|it| it.id).collect::<Vec<_>>().join(", ")
+            );
             return Err(Failure::Unknown { what: "backend to explore", name: pattern.clone(), hint });
         }
     }
@@ -319,7 +326,9 @@ impl Checkpoint {
             return Err(Failure::CheckpointWrite { path, source });
         }
         match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Failure::CheckpointWrite { path, source }),
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Failure::CheckpointWrite { path, source })
+            }
             _ => Ok(()),
         }
     }

@@ -61,17 +61,16 @@ impl KillRate {
         for lock in planted::honest() {
             for strategy in Strategy::ALL {
                 if let (Some((found, program)), ..) = self.hunt(&lock, &plans, strategy, 0, HONEST)? {
-                    let text = format!("the honest lock {} is accused in program {program}:\n{}", lock.id, found.script);
+                    let text =
+                        format!("the honest lock {} is accused in program {program}:\n{}", lock.id, found.script);
                     return Err(Failure::KillRate(text));
                 }
             }
         }
         let locks = planted::broken();
         let strategies = if self.strategies.is_empty() { Strategy::ALL.to_vec() } else { self.strategies.clone() };
-        let bar = ProgressBar::with_draw_target(
-            Some((locks.len() * strategies.len()) as u64),
-            ProgressDrawTarget::stderr(),
-        );
+        let bar =
+            ProgressBar::with_draw_target(Some((locks.len() * strategies.len()) as u64), ProgressDrawTarget::stderr());
         let mut rows = vec![
             "| strategy | killed | median schedules to the kill | slowest kill | survivors |".to_owned(),
             "|---|---|---|---|---|".to_owned(),
@@ -109,7 +108,10 @@ impl KillRate {
                 // Nothing is believed that does not replay: its script on the live driver, judged by the oracle.
                 let again = replay(&lock.explorable, &plans[program], &Bounds::default(), &found.schedule)?;
                 if (again.key, again.verdict, &again.transcript) != (found.key, found.verdict, &found.transcript) {
-                    return Err(Failure::KillRate(format!("the kill of {} does not replay:\n{}", lock.id, found.script)));
+                    return Err(Failure::KillRate(format!(
+                        "the kill of {} does not replay:\n{}",
+                        lock.id, found.script
+                    )));
                 }
                 verdict.kills.push(schedules);
                 verdict.slowest = verdict.slowest.max(took);

@@ -104,7 +104,13 @@ impl Run {
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
             polls: (0..tasks).map(|_| AtomicUsize::new(0)).collect(),
-            desks: (0..tasks).map(|_| Desk { mail: Mutex::new(Some(Vec::new())), burden: AtomicU8::new(0), renewals: AtomicU32::new(0) }).collect(),
+            desks: (0..tasks)
+                .map(|_| Desk {
+                    mail: Mutex::new(Some(Vec::new())),
+                    burden: AtomicU8::new(0),
+                    renewals: AtomicU32::new(0),
+                })
+                .collect(),
             threads: Mutex::default(),
             has_threads: AtomicBool::new(false),
             listener,

@@ -191,7 +191,9 @@ impl<S: Subject> Engine<S> {
         let mut offer = Choices::default();
         offer.0[Kind::Go as usize] = self.ready | (self.waits & woken);
         if bounds.total > self.spent.iter().sum() {
-            let may = |kind: usize, bound: u8, tasks: u32| if self.spent[kind] < bound { tasks & !self.used[kind] } else { 0 };
+            let may = |kind: usize, bound: u8, tasks: u32| {
+                if self.spent[kind] < bound { tasks & !self.used[kind] } else { 0 }
+            };
             let occasions = &self.plan.occasions;
             offer.0[Kind::Cancel as usize] = may(0, bounds.cancels, occasions.cancel & self.waits);
             let abort = may(1, bounds.aborts, occasions.abort & !self.ended);
@@ -234,7 +236,8 @@ impl<S: Subject> Engine<S> {
         match kind {
             Kind::Go => self.go(task),
             Kind::Cancel => {
-                self.books.cover_cancel(self.tasks[task].wait.map_or(0, |wait| wait.op), self.board.woken() & 1 << task != 0);
+                self.books
+                    .cover_cancel(self.tasks[task].wait.map_or(0, |wait| wait.op), self.board.woken() & 1 << task != 0);
                 self.cancel(task);
             }
             Kind::Abort => self.abort(task),
@@ -620,8 +623,15 @@ impl<S: Subject> Engine<S> {
                     let overtaken = self.tasks[task].wait.map_or(0, |wait| wait.overtaken);
                     self.books.wait(task, object, !was_waiting, op);
                     self.waits |= 1 << task;
-                    self.tasks[task].wait =
-                        Some(Wait { object, request: kept.request, slot: None, future: Some(name), op, since, overtaken });
+                    self.tasks[task].wait = Some(Wait {
+                        object,
+                        request: kept.request,
+                        slot: None,
+                        future: Some(name),
+                        op,
+                        since,
+                        overtaken,
+                    });
                 } else {
                     self.books.result(op, Fate::Pending);
                 }
@@ -682,7 +692,9 @@ impl<S: Subject> Engine<S> {
         self.note(Deed::Granted { task, object });
         let mut passed = 0;
         for other in tasks_of(self.waits) {
-            if let Some(wait) = self.tasks[other].wait.as_mut().filter(|wait| wait.object == object && wait.since < since) {
+            if let Some(wait) =
+                self.tasks[other].wait.as_mut().filter(|wait| wait.object == object && wait.since < since)
+            {
                 wait.overtaken += 1;
                 passed |= 1 << other;
             }
@@ -991,7 +1003,9 @@ impl<S: Subject> Machine for Engine<S> {
             if offer.is_empty() {
                 break;
             }
-            let remaining = |task: TaskIndex| self.plan.programs[task].len() - self.tasks[task].pc.min(self.plan.programs[task].len());
+            let remaining = |task: TaskIndex| {
+                self.plan.programs[task].len() - self.tasks[task].pc.min(self.plan.programs[task].len())
+            };
             let Some(choice) = chooser.choose(&offer, &remaining) else {
                 self.abandon();
                 return false;

@@ -75,7 +75,9 @@ impl Occasions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// It is a script.
-    #[error("{scenario} has a script and no programs; run it with `keyalike run`, or give its tasks programs, such as `A: acquire m, release m`")]
+    #[error(
+        "{scenario} has a script and no programs; run it with `keyalike run`, or give its tasks programs, such as `A: acquire m, release m`"
+    )]
     NotExplored {
         /// The scenario.
         scenario: ScenarioName,

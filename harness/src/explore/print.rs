@@ -30,7 +30,13 @@ pub(super) fn script(plan: &Plan, trace: &[Vec<Deed>]) -> Scenario {
         next += 1;
         line.extend(deeds.iter().filter_map(|deed| step(plan, deed)));
         is_doubtful |= rings_several(deeds);
-        let end = if is_over(deeds) { Some(next) } else if is_doubtful { None } else { served(trace, next) };
+        let end = if is_over(deeds) {
+            Some(next)
+        } else if is_doubtful {
+            None
+        } else {
+            served(trace, next)
+        };
         if let Some(end) = end {
             next = end;
             is_doubtful = false;

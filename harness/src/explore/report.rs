@@ -90,7 +90,9 @@ impl Report {
 
     /// Returns by how much the reduction shortened the search, where that is known.
     pub fn saving(&self) -> Option<f64> {
-        self.estimate.filter(|_| self.end == End::Exhausted && self.schedules > 0).map(|all| all / self.schedules as f64)
+        self.estimate
+            .filter(|_| self.end == End::Exhausted && self.schedules > 0)
+            .map(|all| all / self.schedules as f64)
     }
 
     /// Returns the text that a snapshot keeps: the set of outcomes with counts, and the first schedule of each.
@@ -101,7 +103,12 @@ impl Report {
             End::Cut => format!("cut at {}", self.schedules),
             End::Fault => format!("stopped at a fault after {}", self.schedules),
         };
-        text.push_str(&format!("{:<21}  {} of {}\n", "outcomes", self.outcomes.len(), count(self.schedules, "schedule")));
+        text.push_str(&format!(
+            "{:<21}  {} of {}\n",
+            "outcomes",
+            self.outcomes.len(),
+            count(self.schedules, "schedule")
+        ));
         text.push_str(&format!("{:<21}  {end}\n", "end"));
         for found in &self.outcomes {
             text.push_str(&format!("\n{}\n", count(found.count, "schedule")));

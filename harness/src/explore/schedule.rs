@@ -27,8 +27,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Kind; KINDS] =
-        [Kind::Go, Kind::Cancel, Kind::Abort, Kind::Resume, Kind::ResumeAnew, Kind::Stop];
+    pub const ALL: [Kind; KINDS] = [Kind::Go, Kind::Cancel, Kind::Abort, Kind::Resume, Kind::ResumeAnew, Kind::Stop];
 }
 
 /// One choice: a kind and a task, in one byte.

@@ -92,7 +92,10 @@ impl Identity {
 
 impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Search").field("identity", &self.identity).field("schedules", &self.schedules).finish_non_exhaustive()
+        f.debug_struct("Search")
+            .field("identity", &self.identity)
+            .field("schedules", &self.schedules)
+            .finish_non_exhaustive()
     }
 }
 

@@ -412,10 +412,11 @@ impl<'t> Reader<'t> {
                 }
                 let is_occasion = line.steps.len() == 1 && step.is_occasion();
                 if !is_occasion && !matches!(step, Step::Program { .. }) {
-                    let fault = Diagnostic::error(*location, "an explored scenario has no order of its own for this step")
-                        .expecting("the program of a task, such as `A: acquire m, release m`")
-                        .expecting("`cancel B`, `abort B`, `B resume` or `B resume anew` on a line of its own")
-                        .hinting("what stands on a line of its own may happen once, at any time, or not at all");
+                    let fault =
+                        Diagnostic::error(*location, "an explored scenario has no order of its own for this step")
+                            .expecting("the program of a task, such as `A: acquire m, release m`")
+                            .expecting("`cancel B`, `abort B`, `B resume` or `B resume anew` on a line of its own")
+                            .hinting("what stands on a line of its own may happen once, at any time, or not at all");
                     self.errors.push(fault);
                 }
             }

@@ -87,7 +87,10 @@ fn cause(kind: &Kind) -> (&'static str, &'static str, &'static str) {
     };
     let words: Vec<&str> = step.split(' ').collect();
     let verb = match (words.first(), words.get(1)) {
-        (Some(&"task"), Some(&("acquire" | "try-acquire" | "is-locked" | "start" | "await" | "await-ref" | "poll"))) => "asks",
+        (
+            Some(&"task"),
+            Some(&("acquire" | "try-acquire" | "is-locked" | "start" | "await" | "await-ref" | "poll")),
+        ) => "asks",
         (Some(&"task"), Some(&"resume")) => "polls",
         (Some(&"task"), Some(&("release" | "panic" | "return"))) | (Some(&"abort"), _) => "lets go",
         (Some(&"task"), Some(&"drop")) | (Some(&"cancel"), _) => "gives up",

@@ -59,6 +59,10 @@ impl Chooser for Odometer {
     }
 
     fn chosen(&mut self, _footprint: u32) {}
+
+    fn rewind(&mut self) {
+        self.next = 0;
+    }
 }
 
 /// Returns the finding with the shortest schedule, beginning with `found`.

@@ -110,13 +110,14 @@ impl Sampled {
             return self.occasion(offer);
         }
         let mut left = draw;
-        (0..TASKS_MAX).find(|task| {
-            let weight = weight(*task);
-            let found = left < weight;
-            left = left.saturating_sub(weight);
-            found
-        })
-        .map(|task| Choice::new(Kind::Go, task))
+        (0..TASKS_MAX)
+            .find(|task| {
+                let weight = weight(*task);
+                let found = left < weight;
+                left = left.saturating_sub(weight);
+                found
+            })
+            .map(|task| Choice::new(Kind::Go, task))
     }
 
     fn pct(&mut self, offer: &Choices) -> Option<Choice> {
