@@ -145,15 +145,19 @@ impl Suite {
         };
         for file in find_scenarios(root)? {
             let place = file.strip_prefix(root).unwrap_or(&file).with_extension("");
-            let scenario = Arc::new(read_scenario(&file, &place)?);
-            let name = scenario.name.clone();
-            if scenario.is_explored() {
-                suite.explored.insert(name, Arc::new(Plan::new(scenario)?));
-            } else {
-                suite.programs.insert(name, Arc::new(Program::new(scenario)?));
-            }
+            suite.add(read_scenario(&file, &place)?)?;
         }
         Ok(suite)
+    }
+
+    fn add(&mut self, scenario: Scenario) -> Result<(), SuiteError> {
+        let (name, scenario) = (scenario.name.clone(), Arc::new(scenario));
+        if scenario.is_explored() {
+            self.explored.insert(name, Arc::new(Plan::new(scenario)?));
+        } else {
+            self.programs.insert(name, Arc::new(Program::new(scenario)?));
+        }
+        Ok(())
     }
 
     /// Reads a suite that was built into a program: each file by its path below the suite, and what it holds.
@@ -168,10 +172,7 @@ impl Suite {
             match path {
                 "rules.toml" => suite.rules = parse_rules(file, &String::from_utf8_lossy(bytes))?,
                 "ledger.toml" => suite.ledger = Ledger::parse(file, &String::from_utf8_lossy(bytes))?,
-                _ => {
-                    let scenario = parse_file(file, &file.with_extension(""), bytes)?;
-                    suite.programs.insert(scenario.name.clone(), Arc::new(Program::new(Arc::new(scenario))?));
-                }
+                _ => suite.add(parse_file(file, &file.with_extension(""), bytes)?)?,
             }
         }
         Ok(suite)

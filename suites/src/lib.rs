@@ -56,6 +56,7 @@ mod tests {
     fn shipped_suite_is_that_of_the_folder() {
         let (shipped, read) = (super::shipped().expect("it reads"), super::read(&super::root()).expect("it reads"));
         assert!(shipped.programs.keys().eq(read.programs.keys()));
+        assert!(shipped.explored.keys().eq(read.explored.keys()));
         for (name, program) in &shipped.programs {
             assert_eq!(program.scenario, read.programs[name].scenario, "{name}");
         }
