@@ -147,7 +147,7 @@ impl Maker<'_> {
         let start = Action::Start { future: future.clone(), operation: operation.clone() };
         let prepare = Action::Prepare { future: future.clone(), operation };
         let release = Action::Release { object: name.clone() };
-        let actions = match self.random.below(20) {
+        let actions = match self.random.below(21) {
             0..=5 => vec![acquire, self.end_of_hold(task, &name)],
             6 | 7 if tries => vec![ask(Request::TryAcquire), self.end_of_hold(task, &name)],
             8 if asks => vec![acquire, ask(Request::IsLocked), release],
@@ -161,6 +161,7 @@ impl Maker<'_> {
             16 => vec![self.end_of_hold(task, &name)],
             17 => vec![self.use_of_future(task, &future)],
             18 => vec![acquire, Action::Yield, release],
+            19 => vec![prepare, Action::Drop { future }],
             _ => vec![acquire],
         };
         actions.into_iter().map(|action| vec![action]).collect()
