@@ -148,7 +148,7 @@ impl Plan {
                         let mut joined = false;
                         for turn in turns {
                             for action in turn {
-                                explorable(action).map_err(|why| PlanError::NotExplorable {
+                                explorable(member, action).map_err(|why| PlanError::NotExplorable {
                                     scenario: name(),
                                     task: member,
                                     action: Box::new(action.clone()),
@@ -241,8 +241,9 @@ impl Plan {
 }
 
 /// Says why an action cannot be explored, if it cannot.
-fn explorable(action: &Action) -> Result<(), &'static str> {
+fn explorable(task: TaskName, action: &Action) -> Result<(), &'static str> {
     match action {
+        Action::Send { to, .. } if *to == task => Err("what a task sends to itself it has only in its next poll"),
         Action::Ask { place: Place::Thread | Place::Inside, .. } => {
             Err("a blocking operation keeps the explorer's one thread")
         }
