@@ -77,7 +77,7 @@ fn options() -> Options {
 
 #[test]
 fn books_and_oracle_agree_on_broken_locks() -> Result<(), String> {
-    check(&broken(), 120, |_, locks, plan| match explore(locks, plan, &options()) {
+    check(&broken(), 8, |_, locks, plan| match explore(locks, plan, &options()) {
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     })
@@ -85,7 +85,7 @@ fn books_and_oracle_agree_on_broken_locks() -> Result<(), String> {
 
 #[test]
 fn honest_locks_are_never_accused() -> Result<(), String> {
-    check(&honest(), 1_500, |_, locks, plan| {
+    check(&honest(), 300, |_, locks, plan| {
         let report = explore(locks, plan, &options()).map_err(|error| error.to_string())?;
         match report.faults().next() {
             None => Ok(()),
