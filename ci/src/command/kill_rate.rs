@@ -69,10 +69,8 @@ impl KillRate {
         }
         let locks = planted::broken();
         let strategies = if self.strategies.is_empty() { Strategy::ALL.to_vec() } else { self.strategies.clone() };
-        let bar = ProgressBar::with_draw_target(
-            Some((locks.len() * strategies.len()) as u64),
-            ProgressDrawTarget::stderr(),
-        );
+        let bar =
+            ProgressBar::with_draw_target(Some((locks.len() * strategies.len()) as u64), ProgressDrawTarget::stderr());
         let mut rows = vec![
             "| strategy | killed | median schedules to the kill | slowest kill | survivors |".to_owned(),
             "|---|---|---|---|---|".to_owned(),
