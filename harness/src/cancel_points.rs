@@ -90,8 +90,8 @@ fn places(program: &Program, record: &Record) -> Vec<Places> {
         let At::Step(step) = event.at else { break };
         // What a step came to may be told late.
         let line = line_of[step].max(last);
-        for passed in last..line {
-            places[passed].waiting = waiting(&replay);
+        for passed in &mut places[last..line] {
+            passed.waiting = waiting(&replay);
         }
         last = line;
         if let (Some(task), What::Acquired { .. } | What::Woken { .. }, Role::Effect) =

@@ -42,11 +42,14 @@ use schedule::{Choice, Choices, Schedule};
 pub use search::{OUTCOMES_MAX, Search};
 use subject::{Erased, Typed};
 
+/// Makes a machine for a plan.
+type MakeMachine = fn(Arc<Plan>) -> Box<dyn Machine>;
+
 /// A lock library as the explorer sees it.
 #[derive(Clone, Copy)]
 pub struct Explorable {
     make: MakeObject,
-    typed: Option<(Primitive, fn(Arc<Plan>) -> Box<dyn Machine>)>,
+    typed: Option<(Primitive, MakeMachine)>,
 }
 
 impl std::fmt::Debug for Explorable {

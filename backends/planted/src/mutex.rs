@@ -283,7 +283,8 @@ impl<'a, F: Flaw> Future for Acquire<'a, F> {
         };
         let any = F::REPOLL_TAKES_ANY_GRANT && !state.granted.is_empty();
         let is_granted = state.take_grant(own) || any;
-        if is_granted && (!F::BARGES || !state.locked) || F::BARGES && !state.locked {
+        let is_mine = if F::BARGES { !state.locked } else { is_granted };
+        if is_mine {
             if let Some(place) = state.place(own) {
                 state.queue.remove(place);
                 state.count -= 1;

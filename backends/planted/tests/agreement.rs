@@ -55,10 +55,15 @@ fn plan(text: &str) -> Option<Arc<Plan>> {
     Some(Arc::new(plan))
 }
 
-fn check(locks: &[Planted], cases: u32, wants: fn(&Planted, &Explorable, &Arc<Plan>) -> Result<(), String>) -> Result<(), String> {
+fn check(
+    locks: &[Planted],
+    cases: u32,
+    wants: fn(&Planted, &Explorable, &Arc<Plan>) -> Result<(), String>,
+) -> Result<(), String> {
     // Locks and tasks panic here by design, and each panic is part of an outcome.
     std::panic::set_hook(Box::new(|_| {}));
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() });
     let tried = runner.run(&program(), |text| {
         let Some(plan) = plan(&text) else { return Ok(()) };
         for lock in locks {

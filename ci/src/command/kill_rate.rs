@@ -42,6 +42,9 @@ pub(crate) struct KillRate {
     scripts: bool,
 }
 
+/// A kill and its program, if there was one; after how many schedules; and how long it took.
+type Hunt = (Option<(Found, usize)>, u64, Duration);
+
 /// One lock as one strategy saw it.
 struct Verdict {
     lock: &'static str,
@@ -129,7 +132,7 @@ impl KillRate {
         strategy: Strategy,
         seed: u64,
         budget: Budget,
-    ) -> Result<(Option<(Found, usize)>, u64, Duration), Failure> {
+    ) -> Result<Hunt, Failure> {
         let options = |schedules: u64| Options {
             strategy,
             budget: Budget::Schedules(schedules),

@@ -38,10 +38,12 @@ pub(super) fn confirm(
         if !is_complete || !fixed.is_over() {
             continue;
         }
-        // What was done after the schedule stands in the last place.
+        // In the last place stands what was done when all was over, before it what ended the last line.
         trace.pop();
+        let drain = trace.pop();
         let books = machine.books();
         let script = script(&plan, &trace);
+        trace.extend(drain);
         let (program, outcome) = drive_once(locks, &script)?;
         if outcome.verdict == books.verdict() && grants(&plan, &trace) == told_grants(&program, &outcome) {
             return Ok(Found {

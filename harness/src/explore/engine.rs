@@ -841,11 +841,15 @@ impl<S: Subject> Engine<S> {
 
     /// Judges how the run ended, and lets all go.
     fn finish(&mut self) {
-        // What follows is no part of the schedule.
+        // What follows is no part of the schedule: first the polls that end its last line, then the judgement.
         if let Some(trace) = &mut self.trace {
             trace.push(Vec::new());
         }
-        if self.cut && !self.settle() {
+        let is_settled = !self.cut || self.settle();
+        if let Some(trace) = &mut self.trace {
+            trace.push(Vec::new());
+        }
+        if !is_settled {
             return self.abandon();
         }
         let is_clean = self.waits == 0 && self.tasks.iter().all(|task| task.belongings.is_empty());

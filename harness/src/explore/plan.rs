@@ -202,10 +202,8 @@ impl Plan {
             plan.programs[task].push(Op { deed, action: action.clone(), joined, number });
         }
         // Numbered anew, task by task.
-        let mut number = 0;
-        for op in plan.programs.iter_mut().flatten() {
+        for (number, op) in plan.programs.iter_mut().flatten().enumerate() {
             op.number = number;
-            number += 1;
         }
         for step in &occasions {
             let Some(task) = step.who().and_then(|who| who.members().next()) else { continue };

@@ -25,6 +25,6 @@ impl Random {
 
     /// Returns a number below `bound`, at least 1.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
-        ((self.next() >> 32) * u64::from(bound) >> 32) as u32
+        (((self.next() >> 32) * u64::from(bound)) >> 32) as u32
     }
 }

@@ -214,13 +214,11 @@ impl<M: AsyncMutex, F: Face<M>> Object for Erased<M, F> {
 
 /// Returns a library whose mutexes, with guards that borrow, are explored without erasure.
 pub fn explorable_borrowed<M: AsyncMutex>(locks: Explorable) -> Explorable {
-    fn frame<M: AsyncMutex>(mutex: Arc<M>, request: Request) -> impl Future<Output = Reply> + Send + 'static {
-        async move {
-            match ask(&*mutex, request).await {
-                Ok(Some(guard)) => hold::<M>(guard).await,
-                Ok(None) => answer(&*mutex, request),
-                Err(message) => Reply::Refused(message),
-            }
+    async fn frame<M: AsyncMutex>(mutex: Arc<M>, request: Request) -> Reply {
+        match ask(&*mutex, request).await {
+            Ok(Some(guard)) => hold::<M>(guard).await,
+            Ok(None) => answer(&*mutex, request),
+            Err(message) => Reply::Refused(message),
         }
     }
     locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>))
@@ -228,16 +226,14 @@ pub fn explorable_borrowed<M: AsyncMutex>(locks: Explorable) -> Explorable {
 
 /// Returns a library whose mutexes, with guards that own, are explored without erasure.
 pub fn explorable_owned<M: OwnedMutex>(locks: Explorable) -> Explorable {
-    fn frame<M: OwnedMutex>(mutex: Arc<M>, request: Request) -> impl Future<Output = Reply> + Send + 'static {
-        async move {
-            match ask(&*mutex, request).await {
-                Ok(Some(guard)) => {
-                    drop(mutex);
-                    hold::<M>(guard).await
-                }
-                Ok(None) => answer(&*mutex, request),
-                Err(message) => Reply::Refused(message),
+    async fn frame<M: OwnedMutex>(mutex: Arc<M>, request: Request) -> Reply {
+        match ask(&*mutex, request).await {
+            Ok(Some(guard)) => {
+                drop(mutex);
+                hold::<M>(guard).await
             }
+            Ok(None) => answer(&*mutex, request),
+            Err(message) => Reply::Refused(message),
         }
     }
     locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>))

@@ -102,10 +102,10 @@ fn replay_bare<M, F: Future<Output = ()>>(orders: &[Vec<usize>], tasks: usize, m
             slot.set(Some(body(Arc::clone(&mutex))));
         }
         for &task in order {
-            if let Some(future) = slots[task].as_mut().as_pin_mut() {
-                if black_box(future.poll(&mut cx)).is_ready() {
-                    slots[task].set(None);
-                }
+            if let Some(future) = slots[task].as_mut().as_pin_mut()
+                && black_box(future.poll(&mut cx)).is_ready()
+            {
+                slots[task].set(None);
             }
         }
     }
