@@ -47,7 +47,7 @@ impl BackendChoice {
     /// Returns the place of the workers that the choice asks for.
     pub(crate) fn workshop(&self) -> Workshop {
         let workshop = Workshop::new(self.watchdog);
-        match std::env::current_exe() {
+        match harness::isolation::own_program() {
             Ok(program) => workshop.guarded_by(program),
             Err(_) => workshop,
         }

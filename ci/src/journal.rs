@@ -173,7 +173,7 @@ fn differences(theirs: &Head, ours: &Head) -> String {
 
 impl Build {
     fn of_this() -> std::io::Result<Self> {
-        let metadata = std::env::current_exe()?.metadata()?;
+        let metadata = harness::isolation::own_program()?.metadata()?;
         let changed = metadata.modified()?.duration_since(std::time::UNIX_EPOCH).map_err(std::io::Error::other)?;
         Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), bytes: metadata.len(), changed: changed.as_nanos() })
     }

@@ -93,7 +93,7 @@ impl ReleaseRuns {
 pub(crate) fn places() -> Result<Places, Failure> {
     let places = Places::new(output::note)?;
     // What it starts to make a worker ends with this program, however that ends.
-    Ok(match std::env::current_exe() {
+    Ok(match harness::isolation::own_program() {
         Ok(program) => places.guarded_by(program),
         Err(_) => places,
     })

@@ -19,7 +19,7 @@ use crate::driver::program::Program;
 use crate::protocol::{Hello, Job, Order, Script};
 use crate::transcript::Transcript;
 use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};
-pub use kinship::{end_with_parent, guard, guarded};
+pub use kinship::{end_with_parent, guard, guarded, own_program};
 use worker_process::WorkerProcess;
 
 /// How to start a worker.
@@ -41,7 +41,7 @@ impl WorkerCommand {
     /// If the running program's own path is not known.
     pub fn own(id: &str) -> std::io::Result<Self> {
         let arguments = vec!["serve".into(), "--backend".into(), id.into()];
-        Ok(Self { program: std::env::current_exe()?, arguments, is_own: true })
+        Ok(Self { program: own_program()?, arguments, is_own: true })
     }
 
     /// Returns the command of a worker that somebody else wrote.

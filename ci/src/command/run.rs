@@ -127,7 +127,7 @@ impl Run {
     fn certify(&self) -> Result<Ending, Failure> {
         let mut ending = Ending::Expected;
         for worker in &self.backends.workers {
-            let guard = std::env::current_exe().ok();
+            let guard = harness::isolation::own_program().ok();
             let certificate = certify(&worker_command(worker)?, guard.as_ref(), self.backends.watchdog);
             output::print(&certificate.render(output::layout()))?;
             if !certificate.holds() {

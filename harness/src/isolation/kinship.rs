@@ -1,7 +1,7 @@
 //! Parents and children: a worker does not outlive the program that started it, however that ends.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -22,6 +22,18 @@ pub fn end_with_parent() {
 /// Elsewhere a worker ends when it next reads its stdin.
 #[cfg(not(target_os = "linux"))]
 pub fn end_with_parent() {}
+
+/// Returns the path by which the running program can be started again, also after a build has put another in its place.
+///
+/// # Errors
+///
+/// If the system does not tell it.
+pub fn own_program() -> io::Result<PathBuf> {
+    let path = std::env::current_exe()?;
+    // What is started reads this link before it becomes another program, so it still means this one.
+    let running = Path::new("/proc/self/exe");
+    Ok(if path.is_file() || !running.exists() { path } else { running.to_owned() })
+}
 
 /// Returns a command that runs `program`; if there is a guard, which calls [`guard()`], the program ends with this process,
 /// and everything with it that it has started. The command needs a process group of its own.
