@@ -124,9 +124,9 @@ pub(crate) enum Failure {
     /// Shards that do not make a whole.
     #[error("{}: {reason}", path.display())]
     Shards { path: PathBuf, reason: String },
-    /// A planted lock that was not found out, or a kill that does not replay.
+    /// A search whose result does not hold: a planted lock that was not found out, or a finding that does not replay.
     #[error("{0}")]
-    KillRate(String),
+    Unconfirmed(String),
     /// A step of the gate that does not start.
     #[error("`{command}`: {source}; install cargo, or run the step by hand from the root of the workspace")]
     Step { command: String, source: std::io::Error },
@@ -154,7 +154,7 @@ impl From<Failure> for ExitCode {
             Failure::Explore(_)
             | Failure::CheckpointWrite { .. }
             | Failure::FindingsWrite { .. }
-            | Failure::KillRate(_) => 3,
+            | Failure::Unconfirmed(_) => 3,
             Failure::Write { .. }
             | Failure::Xml(_)
             | Failure::Isolation(_)

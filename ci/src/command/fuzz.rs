@@ -117,7 +117,7 @@ impl Fuzz {
                 "a finding does not replay on the live driver: {}\n{}",
                 class.finding.kind, class.finding.script
             );
-            return Err(Failure::KillRate(text));
+            return Err(Failure::Unconfirmed(text));
         }
         self.hand_over(export, &libraries, &classes)?;
         if let Some(failure) = file.and_then(FindingsFile::close) {

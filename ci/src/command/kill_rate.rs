@@ -66,7 +66,7 @@ impl KillRate {
                 if let (Some((found, program)), ..) = self.hunt(&lock, &plans, strategy, 0, HONEST)? {
                     let text =
                         format!("the honest lock {} is accused in program {program}:\n{}", lock.id, found.script);
-                    return Err(Failure::KillRate(text));
+                    return Err(Failure::Unconfirmed(text));
                 }
             }
         }
@@ -111,7 +111,7 @@ impl KillRate {
                 // Nothing is believed that does not replay: its script on the live driver, judged by the oracle.
                 let again = replay(&lock.explorable, &plans[program], &Bounds::default(), &found.schedule)?;
                 if (again.key, again.verdict, &again.transcript) != (found.key, found.verdict, &found.transcript) {
-                    return Err(Failure::KillRate(format!(
+                    return Err(Failure::Unconfirmed(format!(
                         "the kill of {} does not replay:\n{}",
                         lock.id, found.script
                     )));
@@ -181,7 +181,7 @@ const HONEST: Budget = Budget::Schedules(20_000);
 fn plans() -> Result<Vec<Arc<Plan>>, Failure> {
     let plan = |(index, text): (usize, &&str)| {
         let name = format!("kill-rate/program-{index}");
-        let bad = |why: String| Failure::KillRate(format!("{name}: {why}"));
+        let bad = |why: String| Failure::Unconfirmed(format!("{name}: {why}"));
         let name = name.parse().map_err(|_| bad("it is no name".to_owned()))?;
         let scenario = parse(name, text).map_err(|errors| bad(errors[0].message.clone()))?;
         let mut plan = Plan::new(Arc::new(scenario)).map_err(|error| bad(error.to_string()))?;
