@@ -216,10 +216,6 @@ impl Search {
         while self.machines.len() < options.jobs.max(1) {
             self.machines.push(locks.machine(plan)?);
         }
-        let in_order = matches!(options.strategy, Strategy::Exhaustive | Strategy::Portfolio);
-        if in_order && self.estimate.is_none() {
-            self.estimate = Some(estimate(&mut *self.machines[0], options));
-        }
         let is_exhaustive = match options.strategy {
             Strategy::Exhaustive => true,
             Strategy::Portfolio => !self.is_exhausted && self.rounds.is_multiple_of(2),
@@ -284,6 +280,10 @@ impl Search {
                 let unit = self.unit(options);
                 let tally = work(&mut *self.machines[0], Unit::Part(&mut whole, unit.min(left)), options);
                 let is_whole = whole.is_done() || tally.has_fault && options.stop_at_fault || left <= unit;
+                // Of a small tree the number is known, unless it was reduced.
+                if !is_whole || reduces {
+                    self.estimate = Some(estimate(&mut *self.machines[0], options));
+                }
                 if is_whole {
                     self.merge(locks, options, tally)?;
                     self.is_exhausted = whole.is_done();

@@ -355,7 +355,7 @@ fn growth_table() {
     for (name, text) in programs {
         let plan = plan_of(&text);
         let run = |reduce: bool| {
-            let options = Options { reduce, budget: Budget::Schedules(20_000_000), ..Options::default() };
+            let options = Options { reduce, budget: Budget::Schedules(2_000_000), ..Options::default() };
             let begun = Instant::now();
             let report = explore(&locks, &plan, &options).expect("a result");
             let more = if report.end == End::Exhausted { "" } else { "more than " };
