@@ -50,7 +50,7 @@ const fn python(what: &'static str, arguments: &'static str) -> Step {
 
 const STEPS: &[Step] = &[
     step("format", "fmt --all --check"),
-    step("lints with no backend", "clippy --workspace --all-targets -- -D warnings"),
+    step("lints with no backend", "clippy --all-targets -- -D warnings"),
     step(
         "lints with every backend",
         "clippy --workspace --all-targets --features backend-all,backend-python -- -D warnings",
@@ -77,7 +77,7 @@ const STEPS: &[Step] = &[
          --backend asyncio+anyio@4.16.0 --backend trio+anyio@4.4.0 --backend trio+anyio@4.5.0 \
          --backend trio+anyio@4.6.1 --backend trio+anyio@4.16.0",
     ),
-    test("tests with no backend", "test --workspace"),
+    test("tests with no backend", "test"),
     test(
         "tests of backend-async-lock alone",
         "test -p keyalike-backends -p keyalike-suites --features backend-async-lock",
@@ -91,7 +91,7 @@ const STEPS: &[Step] = &[
     test("tests of backend-smol alone", "test -p keyalike-backends -p keyalike-suites --features backend-smol"),
     test("tests of the kit", "test -p keyalike --features async-std,smol,tokio"),
     test("tests of backend-python alone", "test -p keyalike-backends -p keyalike-suites --features backend-python"),
-    test("tests of every backend", "test --workspace --features backend-all"),
+    test("tests of every backend", "test --features backend-all"),
     test("tests and examples of the strict mutex", "test -p keyalike-strict --all-features"),
     step("format of the example", "fmt --check --manifest-path docs/example/Cargo.toml"),
     step("lints of the example", "clippy --all-targets --manifest-path docs/example/Cargo.toml -- -D warnings"),
