@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyalike_harness::driver::program::{Deed, Program, TaskDeed};
 use keyalike_harness::scenario::Place;
-use keyalike_harness::suite::{find_scenarios, read_program};
+use keyalike_harness::suite::Suite;
 use keyalike_harness::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};
 
@@ -16,9 +16,8 @@ use crate::run::{is_conviction, run};
 pub(crate) fn trials() -> Vec<Trial> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../suites");
     let mut themes: Vec<(String, Vec<Arc<Program>>)> = Vec::new();
-    for file in find_scenarios(&root).unwrap_or_else(|error| panic!("{error}")) {
-        let place = file.strip_prefix(&root).unwrap_or(&file).with_extension("");
-        let program = read_program(&file, &place).unwrap_or_else(|error| panic!("{error}"));
+    // Explored scenarios have no script; the planted locks are explored beside their own crate.
+    for program in Suite::read(&root).unwrap_or_else(|error| panic!("{error}")).programs.into_values() {
         // A thread that blocks the only thread of its runtime is not blocked by the lock.
         let blocks_runtime = |deed: Deed| matches!(deed, Deed::Task(TaskDeed::Ask { place: Place::Inside, .. }));
         if program.steps.iter().any(|step| blocks_runtime(step.what)) {
