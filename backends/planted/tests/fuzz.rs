@@ -6,7 +6,7 @@ use harness::scenario::parse::parse;
 use keyalike_planted::{Planted, broken, honest};
 
 /// How many programs are made up for each lock.
-const PROGRAMS: u64 = 60;
+const PROGRAMS: u64 = 240;
 
 fn first_finding(lock: &Planted, seed: u64) -> Option<Finding> {
     let fuzz = Fuzz::new(vec![lock.explorable], seed);
