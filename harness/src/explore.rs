@@ -9,7 +9,6 @@ mod books;
 mod confirm;
 mod coverage;
 mod engine;
-mod executor;
 pub mod fuzz;
 pub mod plan;
 mod print;
