@@ -458,6 +458,46 @@ mod tests {
         Asking::new(Location::caller())
     }
 
+    /// The library's lock is free, and the first in the queue is promised it next: nobody comes between.
+    #[test]
+    fn newcomer_stands_behind_who_is_about_to_be_promised() {
+        let [holder, waits, newcomer] = [1, 2, 3].map(|number| Key::from_bits(number).expect("it is not 0"));
+        let lock = Lock::new();
+        assert!(lock.poll(holder, &mut asking(), Waker::noop()).is_ready());
+        let (mut first, mut second) = (asking(), asking());
+        assert!(lock.poll(waits, &mut first, Waker::noop()).is_pending());
+        lock.core.release(|| {
+            lock.is_taken.set(false);
+            assert!(lock.poll(newcomer, &mut second, Waker::noop()).is_pending());
+        });
+        assert!(lock.poll(waits, &mut first, Waker::noop()).is_ready());
+        lock.release();
+        assert!(lock.poll(newcomer, &mut second, Waker::noop()).is_ready());
+    }
+
+    /// Who was woken for a promise is not woken again for the same one, by whichever of his futures.
+    #[test]
+    fn promise_is_made_once() {
+        let [holder, waits, barges] = [1, 2, 3].map(|number| Key::from_bits(number).expect("it is not 0"));
+        let (wakes, lock) = (Arc::new(Wakes::default()), Lock::new());
+        let waker = Waker::from(Arc::clone(&wakes));
+        assert!(lock.poll(holder, &mut asking(), Waker::noop()).is_ready());
+        let (futures, is_over) = (RefCell::new([asking(), asking()]), Cell::new(false));
+        let meanwhile = || {
+            if !is_over.replace(true) {
+                let mut futures = futures.borrow_mut();
+                assert!(futures.iter_mut().all(|future| lock.poll(waits, future, &waker).is_pending()));
+                lock.release();
+            }
+        };
+        assert!(lock.poll_after(barges, &mut asking(), Waker::noop(), meanwhile).is_ready());
+        lock.release();
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        let [first, second] = &mut *futures.borrow_mut();
+        assert!(lock.poll(waits, first, &waker).is_ready());
+        lock.core.leave(second);
+    }
+
     /// An acquire has seen that nobody waits, and takes the mutex when it is released, before the waiter does that it was
     /// promised to. That one's task then asks by another future, and must be woken by the next release, through it.
     #[test]
