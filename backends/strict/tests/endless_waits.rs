@@ -4,6 +4,7 @@ mod polling;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
 
 use keyalike_strict::{AcquireError, Library, Mode, OwnedStrictGuard, StrictGuard, StrictMutex, Task, task};
 use polling::{ByHand, First, Outside, begin, first, join, over_every_library, pause, yield_now};
@@ -24,6 +25,8 @@ over_every_library! {
     waiter_behind_a_cycle_is_not_refused
     arms_of_a_join_may_take_turns
     select_with_a_way_out_waits
+    select_of_two_mutexes_waits_for_the_one_that_comes
+    wait_with_another_waker_is_no_clone_of_ours
     wait_that_something_else_can_end_is_no_cycle
     joined_arms_that_wait_for_each_other_are_refused
     passed_guard_breaks_the_cycle
@@ -131,6 +134,43 @@ fn select_with_a_way_out_waits<L: Library>() {
     program.waits();
     timer.wake();
     assert!(program.ends(), "the timer was first, and nothing was refused");
+}
+
+/// One of its waits is part of a cycle, and the other one is not.
+fn select_of_two_mutexes_waits_for_the_one_that_comes<L: Library>() {
+    let [m, n, o] = [mutex::<L>(), mutex::<L>(), mutex::<L>()];
+    let guard = ByHand::new(named("N", async { o.acquire().await.expect("it is free") })).ends();
+    let mut a = ByHand::new(named("A", async {
+        let _guard = m.acquire().await.expect("it is free");
+        pause().await;
+        matches!(first(n.acquire(), o.acquire()).await, First::Other(Ok(_)))
+    }));
+    let mut b = ByHand::new(named("B", async {
+        let _guard = n.acquire().await.expect("it is free");
+        m.acquire().await.map(drop)
+    }));
+    a.waits();
+    b.waits();
+    a.waits();
+    drop(guard);
+    assert!(a.ends());
+    drop(a);
+    assert_eq!(b.ends(), Ok(()));
+}
+
+/// The one clone of the task's waker lies with the timer, and none with the mutex.
+fn wait_with_another_waker_is_no_clone_of_ours<L: Library>() {
+    let m = mutex::<L>();
+    let timer = Outside::default();
+    let mut program = ByHand::new(named("A", async {
+        let _guard = m.acquire().await.expect("it is free");
+        let mut again = std::pin::pin!(m.acquire());
+        assert!(again.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        timer.wait().await;
+    }));
+    program.waits();
+    timer.wake();
+    program.ends();
 }
 
 fn wait_that_something_else_can_end_is_no_cycle<L: Library>() {

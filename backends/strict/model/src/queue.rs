@@ -61,11 +61,11 @@ impl Flag {
 
 /// A copy of the queue that can be made.
 trait Copied: 'static {
-    fn new() -> Rc<dyn Mutex>;
+    fn make() -> Rc<dyn Mutex>;
 }
 
 fn make<C: Copied>() -> Rc<dyn Mutex> {
-    C::new()
+    C::make()
 }
 
 /// The queue as it is.
@@ -102,7 +102,7 @@ macro_rules! implement {
             }
 
             impl Copied for Core {
-                fn new() -> Rc<dyn Mutex> {
+                fn make() -> Rc<dyn Mutex> {
                     Rc::new(Strict { core: Arc::new(Core::new(Mode::EveryReentry)), flag: Flag::new() })
                 }
             }
