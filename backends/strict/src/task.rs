@@ -468,7 +468,6 @@ mod tests {
 
     impl Drop for Bomb {
         fn drop(&mut self) {
-            assert!(current().is_some(), "a drop runs as its task");
             std::panic::resume_unwind(Box::new("boom"));
         }
     }
@@ -489,6 +488,32 @@ mod tests {
         }));
         assert!(dropped.is_err());
         assert_eq!(current(), None);
+    }
+
+    /// Whether it ends, or is dropped before.
+    #[test]
+    fn what_a_task_owns_is_dropped_by_it() {
+        struct Tells<'a>(&'a Cell<Option<Key>>);
+        impl Drop for Tells<'_> {
+            fn drop(&mut self) {
+                self.0.set(current());
+            }
+        }
+        let by = Cell::new(None);
+        for polls in 0..=2 {
+            let mut is_first = true;
+            let tells = Tells(&by);
+            let mut owner = Box::pin(task(std::future::poll_fn(move |_| {
+                let _ = &tells;
+                if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+            })));
+            let id = owner.id();
+            for _ in 0..polls {
+                let _: Poll<()> = owner.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+            }
+            drop(owner);
+            assert_eq!(by.take(), Some(id.0), "after {polls} polls");
+        }
     }
 
     #[test]
