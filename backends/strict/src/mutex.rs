@@ -126,7 +126,7 @@ impl<T, L: Library> StrictMutex<T, L> {
         Self { inner: Arc::new(L::new(value)), core: Arc::new(Core::new(mode)) }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "tokio"))]
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }

@@ -417,7 +417,7 @@ impl<F: Future> Task<F> {
         self
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "tokio"))]
     pub(crate) fn key(&self) -> Key {
         self.key
     }

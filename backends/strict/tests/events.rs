@@ -2,6 +2,7 @@
 
 mod polling;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
@@ -121,4 +122,24 @@ fn subscriber_may_use_the_mutex_that_it_is_told_of() {
     });
     assert_eq!(told.len(), 1, "{told:?}");
     drop(guard);
+}
+
+/// A wait that is broken off by a panic leaves the queue, in either way to wait.
+#[test]
+fn subscriber_that_panics_leaves_nothing_behind() {
+    let act: Arc<dyn Fn() + Send + Sync> = Arc::new(|| std::panic::resume_unwind(Box::new("boom")));
+    let collects = Collects { act: Some(act), ..Collects::default() };
+    let mutex = StrictMutex::<_, TokioSync>::new(());
+    let guard = mutex.try_acquire().expect("it is free");
+    let told = collects.during(|| {
+        let blocking = || mutex.acquire_blocking().map(drop);
+        assert!(catch_unwind(AssertUnwindSafe(blocking)).is_err());
+        assert_eq!(mutex.statistics().waiters, 0);
+        let mut waiter = ByHand::new(task(async { mutex.acquire().await.map(drop) }));
+        assert!(catch_unwind(AssertUnwindSafe(|| waiter.poll())).is_err());
+        assert_eq!(mutex.statistics().waiters, 0);
+    });
+    assert_eq!(told.len(), 2, "{told:?}");
+    drop(guard);
+    assert!(!mutex.is_locked());
 }
