@@ -259,8 +259,9 @@ impl Core {
             if let Some(ticket) = asking.ticket
                 && let Some(refused) = queue.waiter(ticket).refused.take()
             {
+                // At once: a wait that is neither refused any more nor over would be taken for one of a cycle.
+                self.leave_locked(asking, &mut queue, registry.as_deref_mut(), &mut afterwards);
                 drop((queue, registry));
-                self.leave(asking);
                 let refused = Edge::tell_all(&refused);
                 event::refused(&refused, asking.place);
                 return Poll::Ready(Err(AcquireError::Endless(refused)));
@@ -342,8 +343,18 @@ impl Core {
         let mut afterwards = Afterwards::default();
         let mut registry = self.registry();
         let mut queue = self.queue();
+        self.leave_locked(asking, &mut queue, registry.as_deref_mut(), &mut afterwards);
+    }
+
+    fn leave_locked(
+        self: &Arc<Self>,
+        asking: &mut Asking,
+        queue: &mut Queue,
+        registry: Option<&mut Registry>,
+        afterwards: &mut Afterwards,
+    ) {
         let was_promised = asking.ticket.is_some_and(|ticket| queue.is_promised(ticket));
-        afterwards.drop = self.forget(asking, &mut queue, registry.as_deref_mut());
+        afterwards.drop = self.forget(asking, queue, registry);
         self.waiting.fetch_sub(1, Ordering::Release);
         if was_promised {
             queue.promised = None;
