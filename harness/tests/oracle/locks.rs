@@ -45,7 +45,7 @@ fn on_executor<W: Ways>(id: &'static str) -> Arc<dyn Backend> {
         capabilities: Vec::new(),
         native: true,
     };
-    Arc::new(Pair::<Executor, Library<W>>::new(Arc::default(), description))
+    Arc::new(Pair::<Executor>::of::<Library<W>>(Arc::default(), description))
 }
 
 struct Library<W>(W);

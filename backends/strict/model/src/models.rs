@@ -1,0 +1,207 @@
+//! The models. Main holds the mutex when the threads start, and releases it beside what they do.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, Wake, Waker};
+
+use loom::sync::Notify;
+use loom::thread::{self, JoinHandle};
+
+use crate::queue::{Acquire, Make, Mutex, Task};
+
+const MAIN: Task = 1;
+const A: Task = 2;
+const B: Task = 3;
+
+/// A concurrent program whose every execution, within its bound, must end, without a data race and with true
+/// assertions.
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    /// Its name.
+    pub name: &'static str,
+    /// What one execution does.
+    pub play: fn(&Rc<dyn Mutex>),
+    /// How often a thread that could go on is made to stand back, in one execution.
+    pub preemptions_max: usize,
+}
+
+/// Every model.
+pub const MODELS: &[Model] = &[
+    Model { name: "release_beside_an_acquire", play: release_beside_an_acquire, preemptions_max: 3 },
+    Model { name: "waiter_beside_a_newcomer", play: waiter_beside_a_newcomer, preemptions_max: 3 },
+    Model { name: "interrupted_wait", play: interrupted_wait, preemptions_max: 3 },
+    Model { name: "own_future_beside_a_newcomer", play: own_future_beside_a_newcomer, preemptions_max: 3 },
+    Model { name: "try_beside_a_waiter", play: try_beside_a_waiter, preemptions_max: 3 },
+];
+
+/// Returns the model of that name.
+///
+/// # Panics
+///
+/// If there is no model of that name.
+pub fn named(name: &str) -> Model {
+    *MODELS.iter().find(|model| model.name == name).expect("the name is one of the list in models.rs")
+}
+
+/// Runs all executions of `model`. Returns how many there were.
+///
+/// # Errors
+///
+/// What the first execution that failed said: a deadlock, a data race or a false assertion.
+pub fn check(model: Model, make: Make) -> Result<usize, String> {
+    let executions = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&executions);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(model.preemptions_max);
+    builder.max_permutations = None;
+    builder.max_duration = None;
+    let checked = catch_unwind(AssertUnwindSafe(|| {
+        builder.check(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+            let mutex = make();
+            (model.play)(&mutex);
+            assert_eq!((mutex.waiting(), mutex.holder()), (0, None), "nobody waits and nobody holds in the end");
+            assert!(mutex.try_acquire(), "it is free in the end");
+        });
+    }));
+    let executions = executions.load(Ordering::Relaxed);
+    checked.map(|()| executions).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text");
+        format!("execution {executions}: {text}")
+    })
+}
+
+/// A waker that lets one waiting thread go on.
+#[derive(Debug, Default)]
+struct Signal(Notify);
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}
+
+/// One task on a thread: its wakes, of which loom's `Notify` makes one up.
+struct Runs {
+    task: Task,
+    signal: Arc<Signal>,
+    waker: Waker,
+}
+
+impl Runs {
+    fn new(task: Task) -> Self {
+        let signal = Arc::new(Signal::default());
+        Self { task, waker: Waker::from(Arc::clone(&signal)), signal }
+    }
+
+    fn poll(&self, acquire: &mut dyn Acquire) -> Poll<()> {
+        acquire.poll(self.task, &self.waker)
+    }
+
+    fn wait_for(&self, acquire: &mut dyn Acquire) {
+        while self.poll(acquire).is_pending() {
+            self.signal.0.wait();
+        }
+    }
+}
+
+/// Acquires without a wait.
+fn take(mutex: &Rc<dyn Mutex>, task: Task) {
+    assert_eq!(Runs::new(task).poll(&mut *Rc::clone(mutex).acquire()), Poll::Ready(()));
+}
+
+/// Uses what the mutex guards, and releases it.
+fn use_and_release(mutex: &Rc<dyn Mutex>, task: Option<Task>) {
+    if task.is_some() {
+        assert_eq!(mutex.holder(), task, "who holds is known as the holder");
+    }
+    mutex.value().set(mutex.value().get() + 1);
+    mutex.release();
+}
+
+/// Starts a thread that acquires, waiting if it must, and releases.
+fn acquires(mutex: &Rc<dyn Mutex>, task: Task) -> JoinHandle<()> {
+    let mutex = Rc::clone(mutex);
+    thread::spawn(move || {
+        Runs::new(task).wait_for(&mut *Rc::clone(&mutex).acquire());
+        use_and_release(&mutex, Some(task));
+    })
+}
+
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
+    threads.into_iter().for_each(|thread| thread.join().expect("loom ends the execution at the first panic"));
+}
+
+/// A asks while main releases: it finds the mutex free, or is woken.
+fn release_beside_an_acquire(mutex: &Rc<dyn Mutex>) {
+    take(mutex, MAIN);
+    let a = acquires(mutex, A);
+    use_and_release(mutex, Some(MAIN));
+    join([a]);
+    assert_eq!(mutex.value().get(), 2);
+}
+
+/// A and B ask while main releases. One of them may have seen nobody wait, and be faster than the one it is promised to.
+fn waiter_beside_a_newcomer(mutex: &Rc<dyn Mutex>) {
+    take(mutex, MAIN);
+    let threads = [acquires(mutex, A), acquires(mutex, B)];
+    use_and_release(mutex, Some(MAIN));
+    join(threads);
+    assert_eq!(mutex.value().get(), 3);
+}
+
+/// A waits, and gives up while main releases: what it was promised goes to B.
+fn interrupted_wait(mutex: &Rc<dyn Mutex>) {
+    take(mutex, MAIN);
+    let runs = Runs::new(A);
+    let mut given_up = Rc::clone(mutex).acquire();
+    assert!(runs.poll(&mut *given_up).is_pending());
+    let b = acquires(mutex, B);
+    let a = {
+        let given_up = given_up;
+        thread::spawn(move || drop(given_up))
+    };
+    use_and_release(mutex, Some(MAIN));
+    join([a, b]);
+    assert_eq!(mutex.value().get(), 2);
+}
+
+/// A keeps a future that waits, and never polls it again; another future of A waits for the mutex. B comes between.
+fn own_future_beside_a_newcomer(mutex: &Rc<dyn Mutex>) {
+    take(mutex, MAIN);
+    let b = acquires(mutex, B);
+    let a = {
+        let mutex = Rc::clone(mutex);
+        thread::spawn(move || {
+            let runs = Runs::new(A);
+            let mut kept = Rc::clone(&mutex).acquire();
+            if runs.poll(&mut *kept).is_pending() {
+                runs.wait_for(&mut *Rc::clone(&mutex).acquire());
+            }
+            use_and_release(&mutex, Some(A));
+        })
+    };
+    use_and_release(mutex, Some(MAIN));
+    join([a, b]);
+    assert_eq!(mutex.value().get(), 3);
+}
+
+/// A waits while main releases, and B tries: it is refused, or has the mutex for itself.
+fn try_beside_a_waiter(mutex: &Rc<dyn Mutex>) {
+    take(mutex, MAIN);
+    let a = acquires(mutex, A);
+    let b = {
+        let mutex = Rc::clone(mutex);
+        thread::spawn(move || {
+            if mutex.try_acquire() {
+                use_and_release(&mutex, None);
+            }
+        })
+    };
+    use_and_release(mutex, Some(MAIN));
+    join([a, b]);
+    assert!((2..=3).contains(&mutex.value().get()));
+}
