@@ -41,9 +41,7 @@ pub(crate) fn prepare(
     version: &semver::Version,
     places: &Places,
 ) -> Result<WorkerCommand, ReleaseError> {
-    let subject = package.subject.as_ref().expect("every Cargo package has a subject");
-    let worker = Worker { package, subject, version, places };
-    let (folder, built) = worker.make()?;
+    let (folder, built) = make(package, version, places)?;
     let is_owned = parts.locks.as_deref().is_some_and(|word| word.ends_with("-owned") || word.ends_with("-arc"));
     let lacks = |what: &'static str, why: &str| ReleaseError::Lacks {
         package: package.name.to_owned(),
@@ -71,69 +69,101 @@ pub(crate) fn has_runtime(
     version: &semver::Version,
     places: &Places,
 ) -> Result<bool, ReleaseError> {
-    let subject = package.subject.as_ref().expect("every Cargo package has a subject");
-    let (_, built) = Worker { package, subject, version, places }.make()?;
+    let (_, built) = make(package, version, places)?;
     Ok(built.features.contains("runtime"))
 }
 
 /// What the program is called once it is built.
 const PROGRAM: &str = "worker";
 
+/// Makes the worker of a release, if it is not there already, of the first subject that fits the release. If none does, that
+/// is told of the first.
+fn make(
+    package: &'static Package,
+    version: &semver::Version,
+    places: &Places,
+) -> Result<(PathBuf, Built), ReleaseError> {
+    let workers = places.target()?.join("workers");
+    let what = format!("{} {version}", package.name);
+    let folder = workers.join(what.replace(' ', "-"));
+    let worker = |subject| Worker { package, subject, version, places, folder: &folder, workers: &workers };
+    let fingerprint = fingerprint(package, version, places)?;
+    if let Some(built) = kept(&folder, &fingerprint) {
+        return Ok((folder, built));
+    }
+    let exclusive = Exclusive::wait(&folder, &format!("the worker of {what}"), &*places.say)?;
+    if let Some(built) = kept(&folder, &fingerprint) {
+        return Ok((folder, built));
+    }
+    (places.say)(&format!("building the worker of {what} (once)"));
+    let mut lacks = None;
+    for subject in package.subjects {
+        match worker(subject).make(&exclusive) {
+            Ok(features) => {
+                let built = Built { fingerprint, features };
+                let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
+                std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
+                return Ok((folder, built));
+            }
+            Err(error @ ReleaseError::Lacks { .. }) => lacks = lacks.or(Some(error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(lacks.expect("every Cargo package has a subject"))
+}
+
+/// Hashes all that a worker is built from. Any change to it, of the harness too, builds the worker anew.
+fn fingerprint(
+    package: &'static Package,
+    version: &semver::Version,
+    places: &Places,
+) -> Result<String, ReleaseError> {
+    let mut hasher = DefaultHasher::new();
+    (package.name, version.to_string(), format!("{:?}", package.subjects)).hash(&mut hasher);
+    for subject in package.subjects {
+        Template::of(subject.adapter).files().for_each(|file| file.hash(&mut hasher));
+    }
+    template::manifest(&name(package, version), "", &places.workspace, &[]).hash(&mut hasher);
+    let mut sources = vec![places.workspace.join("Cargo.toml"), places.workspace.join("Cargo.lock")];
+    sources.push(places.workspace.join("harness/Cargo.toml"));
+    collect(&places.workspace.join("harness/src"), &mut sources)?;
+    for path in sources {
+        std::fs::read(&path).map_err(at(&path))?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Returns the name of the generated crate.
+fn name(package: &Package, version: &semver::Version) -> String {
+    let version = version.to_string().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    format!("keyalike-worker-{}-{version}", package.name)
+}
+
+/// A release and what its worker might be built of.
 struct Worker<'a> {
     package: &'static Package,
     subject: &'static Subject,
     version: &'a semver::Version,
     places: &'a Places,
+    folder: &'a Path,
+    workers: &'a Path,
 }
 
 impl Worker<'_> {
-    fn make(&self) -> Result<(PathBuf, Built), ReleaseError> {
-        let workers = self.places.target()?.join("workers");
-        let what = format!("{} {}", self.package.name, self.version);
-        let folder = workers.join(what.replace(' ', "-"));
+    /// Builds the worker, and returns what of the adapter compiles.
+    fn make(&self, exclusive: &Exclusive) -> Result<BTreeSet<String>, ReleaseError> {
         let template = Template::of(self.subject.adapter);
-        let fingerprint = self.fingerprint(template)?;
-        if let Some(built) = kept(&folder, &fingerprint) {
-            return Ok((folder, built));
-        }
-        let exclusive = Exclusive::wait(&folder, &format!("the worker of {what}"), &*self.places.say)?;
-        if let Some(built) = kept(&folder, &fingerprint) {
-            return Ok((folder, built));
-        }
-        (self.places.say)(&format!("building the worker of {what} (once)"));
-        self.write(&folder, template)?;
-        let features = self.probe(&folder, &workers, template, &exclusive)?;
-        self.build(&folder, &workers, &features, &exclusive)?;
-        let built = Built { fingerprint, features };
-        let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
-        std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
-        Ok((folder, built))
-    }
-
-    /// Hashes all that a worker is built from. Any change to it, of the harness too, builds the worker anew.
-    fn fingerprint(&self, template: &Template) -> Result<String, ReleaseError> {
-        let mut hasher = DefaultHasher::new();
-        (self.package.name, self.version.to_string(), format!("{:?}", self.subject)).hash(&mut hasher);
-        template.files().for_each(|file| file.hash(&mut hasher));
-        template::manifest(&self.name(), "", &self.places.workspace, &[]).hash(&mut hasher);
-        let mut sources = vec![self.places.workspace.join("Cargo.toml"), self.places.workspace.join("Cargo.lock")];
-        sources.push(self.places.workspace.join("harness/Cargo.toml"));
-        collect(&self.places.workspace.join("harness/src"), &mut sources)?;
-        for path in sources {
-            std::fs::read(&path).map_err(at(&path))?.hash(&mut hasher);
-        }
-        Ok(format!("{:016x}", hasher.finish()))
-    }
-
-    fn name(&self) -> String {
-        let version = self.version.to_string().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
-        format!("keyalike-worker-{}-{version}", self.package.name)
+        self.write(template)?;
+        let features = self.probe(template, exclusive)?;
+        self.build(&features, exclusive)?;
+        Ok(features)
     }
 
     /// Writes the crate.
-    fn write(&self, folder: &Path, template: &Template) -> Result<(), ReleaseError> {
+    fn write(&self, template: &Template) -> Result<(), ReleaseError> {
+        let (folder, name) = (self.folder, name(self.package, self.version));
         let manifest =
-            template::manifest(&self.name(), &self.dependencies()?, &self.places.workspace, template.capabilities);
+            template::manifest(&name, &self.dependencies()?, &self.places.workspace, template.capabilities);
         let save = |place: &str, text: &str| {
             let path = folder.join(place);
             if let Some(parent) = path.parent() {
@@ -180,15 +210,9 @@ impl Worker<'_> {
     }
 
     /// Returns the capabilities whose files compile with the release.
-    fn probe(
-        &self,
-        folder: &Path,
-        workers: &Path,
-        template: &Template,
-        exclusive: &Exclusive,
-    ) -> Result<BTreeSet<String>, ReleaseError> {
+    fn probe(&self, template: &Template, exclusive: &Exclusive) -> Result<BTreeSet<String>, ReleaseError> {
         let arguments = ["build", "--examples", "--keep-going", "--message-format=json"];
-        let output = self.cargo(folder, workers, &arguments, exclusive)?;
+        let output = self.cargo(&arguments, exclusive)?;
         let messages: Vec<Value> =
             output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
         let compiled: BTreeSet<String> = messages
@@ -204,7 +228,7 @@ impl Worker<'_> {
                 .filter(|name| compiled.contains(name))
                 .collect());
         }
-        let own = self.name();
+        let own = name(self.package, self.version);
         let errors = messages.iter().filter(|message| message["message"]["level"] == "error");
         let (ours, theirs): (Vec<&Value>, Vec<&Value>) =
             errors.partition(|message| message["package_id"].as_str().is_some_and(|id| id.contains(&own)));
@@ -213,38 +237,33 @@ impl Worker<'_> {
             format!("{crate_name}: {}", message["message"]["message"].as_str().unwrap_or_default())
         };
         match (theirs.first(), ours.iter().find(|message| message["target"]["name"] == template::BASE)) {
-            (Some(error), _) => Err(self.broken(folder, say(error))),
+            (Some(error), _) => Err(self.broken(say(error))),
             (None, Some(error)) => Err(ReleaseError::Lacks {
                 package: self.package.name.to_owned(),
                 version: self.version.to_string(),
                 what: "mutex that can be driven",
                 why: say(error),
             }),
-            (None, None) => Err(self.broken(folder, essentials(&String::from_utf8_lossy(&output.stderr)))),
+            (None, None) => Err(self.broken(essentials(&String::from_utf8_lossy(&output.stderr)))),
         }
     }
 
     /// Builds the program with what compiles, and puts it where it is kept.
-    fn build(
-        &self,
-        folder: &Path,
-        workers: &Path,
-        features: &BTreeSet<String>,
-        exclusive: &Exclusive,
-    ) -> Result<(), ReleaseError> {
+    fn build(&self, features: &BTreeSet<String>, exclusive: &Exclusive) -> Result<(), ReleaseError> {
+        let folder = self.folder;
         let packages = folder.join("src/packages.rs");
         let lock = std::fs::read_to_string(folder.join("Cargo.lock")).map_err(at(folder.join("Cargo.lock")))?;
         std::fs::write(&packages, template::packages(&locked(&lock))).map_err(at(&packages))?;
         let features = features.iter().cloned().collect::<Vec<_>>().join(",");
         let arguments = ["build", "--bins", "--features", &features, "--message-format=json-render-diagnostics"];
-        let output = self.cargo(folder, workers, &arguments, exclusive)?;
+        let output = self.cargo(&arguments, exclusive)?;
         let program = output
             .stdout
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
             .find_map(|message| message["executable"].as_str().map(PathBuf::from));
         let Some(program) = program else {
-            return Err(self.broken(folder, essentials(&String::from_utf8_lossy(&output.stderr))));
+            return Err(self.broken(essentials(&String::from_utf8_lossy(&output.stderr))));
         };
         // Copied and renamed: a worker of another process may be running at the place.
         let (fresh, place) = (folder.join("worker.new"), folder.join(PROGRAM));
@@ -252,26 +271,20 @@ impl Worker<'_> {
         std::fs::rename(&fresh, &place).map_err(at(&place))
     }
 
-    fn cargo(
-        &self,
-        folder: &Path,
-        workers: &Path,
-        arguments: &[&str],
-        exclusive: &Exclusive,
-    ) -> Result<Output, ReleaseError> {
+    fn cargo(&self, arguments: &[&str], exclusive: &Exclusive) -> Result<Output, ReleaseError> {
         let mut command: Command = cargo();
-        command.args(arguments).arg("--target-dir").arg(workers.join("target")).current_dir(folder);
+        command.args(arguments).arg("--target-dir").arg(self.workers.join("target")).current_dir(self.folder);
         // Warnings of old releases and of files that are compiled to see whether they do are nobody's business.
         command.env("CARGO_TERM_COLOR", "never").env("CARGO_BUILD_WARNINGS", "allow");
         self.places.run(&command, exclusive).map_err(no_cargo)
     }
 
-    fn broken(&self, folder: &Path, why: String) -> ReleaseError {
+    fn broken(&self, why: String) -> ReleaseError {
         ReleaseError::Build {
             package: self.package.name.to_owned(),
             version: self.version.to_string(),
             why,
-            manifest: folder.join("Cargo.toml").display().to_string(),
+            manifest: self.folder.join("Cargo.toml").display().to_string(),
         }
     }
 }
