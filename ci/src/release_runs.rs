@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Remote, Subject};
+use harness::backend::{Backend, Description, Remote};
 use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::runner::Options;
@@ -29,8 +29,9 @@ pub(crate) struct ReleaseRuns {
 
 /// What running a release came to.
 pub(crate) enum Ran {
-    /// It ran, with these locks: those of another package, where the release only passes them on or lies beneath them.
-    Cells(Vec<CellReport>, Subject),
+    /// It ran, as this backend: it may pass on the locks of another package or lie beneath them, and may need another runtime
+    /// than its neighbours.
+    Cells(Vec<CellReport>, Box<Description>),
     /// It could not be had, and its neighbours may be: with the reason.
     Skipped(String),
 }
@@ -77,8 +78,8 @@ impl ReleaseRuns {
         let options = Options { runs: 1, workers, isolate: false };
         match start(&Release::of(pair, version), &self.places, &options.workers) {
             Ok(backend) => {
-                let locks = backend.description().locks.clone();
-                Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?, locks))
+                let description = Box::new(backend.description().clone());
+                Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?, description))
             }
             Err(failure) if is_of_release(&failure) => Ok(Ran::Skipped(failure.to_string())),
             Err(failure) => Err(failure),

@@ -43,12 +43,7 @@ pub(crate) fn prepare(
 ) -> Result<WorkerCommand, ReleaseError> {
     let (folder, built) = make(package, version, places)?;
     let is_owned = parts.locks.as_deref().is_some_and(|word| word.ends_with("-owned") || word.ends_with("-arc"));
-    let lacks = |what: &'static str, why: &str| ReleaseError::Lacks {
-        package: package.name.to_owned(),
-        version: version.to_string(),
-        what,
-        why: why.to_owned(),
-    };
+    let lacks = |what, why: &str| lacks(package, version, what, why.to_owned());
     if is_owned && !built.features.contains("owned") {
         return Err(lacks("guard that owns its mutex", "the adapter for it does not compile with this release"));
     }
@@ -86,7 +81,6 @@ fn make(
     let workers = places.target()?.join("workers");
     let what = format!("{} {version}", package.name);
     let folder = workers.join(what.replace(' ', "-"));
-    let worker = |subject| Worker { package, subject, version, places, folder: &folder, workers: &workers };
     let fingerprint = fingerprint(package, version, places)?;
     if let Some(built) = kept(&folder, &fingerprint) {
         return Ok((folder, built));
@@ -96,28 +90,57 @@ fn make(
         return Ok((folder, built));
     }
     (places.say)(&format!("building the worker of {what} (once)"));
-    let mut lacks = None;
+    let mut first_failure = None;
     for subject in package.subjects {
-        match worker(subject).make(&exclusive) {
-            Ok(features) => {
-                let built = Built { fingerprint, features };
-                let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
-                std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
-                return Ok((folder, built));
+        let above = match subject.under {
+            Some(under) => users(published(under, places)?, package, version).into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        if above.is_empty() {
+            let why = format!("no release of {} can use it", subject.under.unwrap_or_default());
+            first_failure = first_failure.or(Some(lacks(package, version, "lock library above it", why)));
+        }
+        for above in above {
+            let has_others = above.is_some();
+            let worker = Worker { package, subject, above, version, places, folder: &folder, workers: &workers };
+            match worker.make(&exclusive) {
+                Ok(features) => {
+                    let built = Built { fingerprint, features };
+                    let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
+                    std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
+                    return Ok((folder, built));
+                }
+                // A library above may need more of the release than it says.
+                Err(error @ ReleaseError::Build { .. }) if has_others => first_failure = first_failure.or(Some(error)),
+                Err(error @ ReleaseError::Lacks { .. }) => {
+                    first_failure = first_failure.or(Some(error));
+                    break;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error @ ReleaseError::Lacks { .. }) => lacks = lacks.or(Some(error)),
-            Err(error) => return Err(error),
         }
     }
-    Err(lacks.expect("every Cargo package has a subject"))
+    Err(first_failure.expect("every Cargo package has a subject"))
+}
+
+/// Returns the releases of a library that say that they can use `version` of a package, from the newest on: of each line only
+/// the last, since repairs need nothing else.
+fn users(mut above: Vec<Published>, package: &Package, version: &semver::Version) -> Vec<Published> {
+    above.retain(|release| {
+        let requirement = release.dependencies.get(package.name);
+        release.version.pre.is_empty() && requirement.is_some_and(|range| range.matches(version))
+    });
+    above.reverse();
+    above.dedup_by_key(|release| (release.version.major, release.version.minor));
+    above
+}
+
+fn lacks(package: &Package, version: &semver::Version, what: &'static str, why: String) -> ReleaseError {
+    ReleaseError::Lacks { package: package.name.to_owned(), version: version.to_string(), what, why }
 }
 
 /// Hashes all that a worker is built from. Any change to it, of the harness too, builds the worker anew.
-fn fingerprint(
-    package: &'static Package,
-    version: &semver::Version,
-    places: &Places,
-) -> Result<String, ReleaseError> {
+fn fingerprint(package: &'static Package, version: &semver::Version, places: &Places) -> Result<String, ReleaseError> {
     let mut hasher = DefaultHasher::new();
     (package.name, version.to_string(), format!("{:?}", package.subjects)).hash(&mut hasher);
     for subject in package.subjects {
@@ -143,6 +166,8 @@ fn name(package: &Package, version: &semver::Version) -> String {
 struct Worker<'a> {
     package: &'static Package,
     subject: &'static Subject,
+    /// The release of the library above, if that is what is driven.
+    above: Option<Published>,
     version: &'a semver::Version,
     places: &'a Places,
     folder: &'a Path,
@@ -162,8 +187,7 @@ impl Worker<'_> {
     /// Writes the crate.
     fn write(&self, template: &Template) -> Result<(), ReleaseError> {
         let (folder, name) = (self.folder, name(self.package, self.version));
-        let manifest =
-            template::manifest(&name, &self.dependencies()?, &self.places.workspace, template.capabilities);
+        let manifest = template::manifest(&name, &self.dependencies()?, &self.places.workspace, template.capabilities);
         let save = |place: &str, text: &str| {
             let path = folder.join(place);
             if let Some(parent) = path.parent() {
@@ -189,21 +213,8 @@ impl Worker<'_> {
         let releases = published(self.package.name, self.places)?;
         let release = releases.iter().find(|release| release.version == *self.version);
         let pinned = format!("={}", self.version);
-        let Some(under) = self.subject.under else {
+        let (Some(under), Some(above)) = (self.subject.under, &self.above) else {
             return Ok(dependency(self.package.name, &pinned, self.subject, release));
-        };
-        let above = published(under, self.places)?;
-        let uses = |release: &&Published| {
-            let requirement = release.dependencies.get(self.package.name);
-            release.version.pre.is_empty() && requirement.is_some_and(|range| range.matches(self.version))
-        };
-        let Some(above) = above.iter().rev().find(uses) else {
-            return Err(ReleaseError::Lacks {
-                package: self.package.name.to_owned(),
-                version: self.version.to_string(),
-                what: "lock library above it",
-                why: format!("no release of {under} can use it"),
-            });
         };
         let lines = dependency(under, &format!("={}", above.version), self.subject, Some(above));
         Ok(format!("{lines}{} = \"{pinned}\"\n", self.package.name))
@@ -238,12 +249,7 @@ impl Worker<'_> {
         };
         match (theirs.first(), ours.iter().find(|message| message["target"]["name"] == template::BASE)) {
             (Some(error), _) => Err(self.broken(say(error))),
-            (None, Some(error)) => Err(ReleaseError::Lacks {
-                package: self.package.name.to_owned(),
-                version: self.version.to_string(),
-                what: "mutex that can be driven",
-                why: say(error),
-            }),
+            (None, Some(error)) => Err(lacks(self.package, self.version, "mutex that can be driven", say(error))),
             (None, None) => Err(self.broken(essentials(&String::from_utf8_lossy(&output.stderr)))),
         }
     }
@@ -253,7 +259,8 @@ impl Worker<'_> {
         let folder = self.folder;
         let packages = folder.join("src/packages.rs");
         let lock = std::fs::read_to_string(folder.join("Cargo.lock")).map_err(at(folder.join("Cargo.lock")))?;
-        std::fs::write(&packages, template::packages(&locked(&lock))).map_err(at(&packages))?;
+        std::fs::write(&packages, template::packages(&locked(&lock, &name(self.package, self.version))))
+            .map_err(at(&packages))?;
         let features = features.iter().cloned().collect::<Vec<_>>().join(",");
         let arguments = ["build", "--bins", "--features", &features, "--message-format=json-render-diagnostics"];
         let output = self.cargo(&arguments, exclusive)?;
@@ -324,22 +331,45 @@ fn dependency(name: &str, version: &str, subject: &Subject, release: Option<&Pub
     )
 }
 
-/// Returns the packages of a lock file with their versions; of one that is there twice, the newest.
-fn locked(lock: &str) -> BTreeMap<String, String> {
-    let mut packages: BTreeMap<String, (semver::Version, String)> = BTreeMap::new();
-    let mut name = None;
-    for line in lock.lines() {
-        let value = |key: &str| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"');
-        if let Some(value) = value("name") {
-            name = Some(value.to_owned());
-        } else if let (Some(value), Some(owner)) = (value("version"), name.take())
-            && let Ok(version) = value.parse::<semver::Version>()
-            && packages.get(&owner).is_none_or(|(known, _)| *known < version)
-        {
-            packages.insert(owner, (version, value.to_owned()));
+/// Returns the packages of a lock file with their versions; of one that is there twice, that which is fewest steps away from
+/// the package `root`, for that is the one that is driven.
+fn locked(lock: &str, root: &str) -> BTreeMap<String, String> {
+    let blocks: Vec<Locked<'_>> = lock.split("[[package]]").filter_map(Locked::read).collect();
+    let mut found = BTreeMap::new();
+    let mut next: Vec<&Locked<'_>> = blocks.iter().filter(|block| block.name == root).collect();
+    let mut seen = BTreeSet::new();
+    while !next.is_empty() {
+        next.retain(|block| seen.insert((block.name, block.version)));
+        for block in &next {
+            found.entry(block.name.to_owned()).or_insert_with(|| block.version.to_owned());
         }
+        let needs = |block: &&Locked<'_>| next.iter().any(|user| user.dependencies.iter().any(|it| block.is(it)));
+        next = blocks.iter().filter(needs).collect();
     }
-    packages.into_iter().map(|(name, (_, text))| (name, text)).collect()
+    found
+}
+
+/// A package of a lock file.
+struct Locked<'a> {
+    name: &'a str,
+    version: &'a str,
+    /// Each a name, with a version behind it where the name alone is not enough.
+    dependencies: Vec<&'a str>,
+}
+
+impl<'a> Locked<'a> {
+    fn read(block: &'a str) -> Option<Self> {
+        let value =
+            |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'));
+        let dependencies = block.lines().filter_map(|line| line.strip_prefix(" \"")?.strip_suffix("\","));
+        Some(Self { name: value("name")?, version: value("version")?, dependencies: dependencies.collect() })
+    }
+
+    /// Returns whether a line among the dependencies of another package means this one.
+    fn is(&self, dependency: &str) -> bool {
+        let mut words = dependency.split(' ');
+        words.next() == Some(self.name) && words.next().is_none_or(|version| version == self.version)
+    }
 }
 
 #[cfg(test)]
@@ -347,10 +377,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_a_lock_file() {
-        let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.9.0\"\ndependencies = [\n \"b\",\n]\n\n\
-                    [[package]]\nname = \"a\"\nversion = \"1.10.0\"\n";
-        assert_eq!(locked(lock), BTreeMap::from([("a".to_owned(), "1.10.0".to_owned())]));
+    fn version_in_a_lock_file_is_that_of_the_package_nearest_to_the_worker() {
+        let block = |name: &str, version: &str, dependencies: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\ndependencies = [\n{dependencies}]\n\n")
+        };
+        // The library passes on locks of 2.8.0; something else that it needs has newer ones for itself.
+        let lock = ["version = 4\n\n".to_owned()]
+            .into_iter()
+            .chain([
+                block("blocking", "1.6.1", " \"locks 3.5.0\",\n"),
+                block("library", "1.3.0", " \"blocking\",\n \"locks 2.8.0\",\n"),
+                block("locks", "2.8.0", ""),
+                block("locks", "3.5.0", ""),
+                block("worker", "0.0.0", " \"library\",\n"),
+                block("stranger", "1.0.0", ""),
+            ])
+            .collect::<String>();
+        let pair = |(name, version): (&str, &str)| (name.to_owned(), version.to_owned());
+        let expected = [("blocking", "1.6.1"), ("library", "1.3.0"), ("locks", "2.8.0"), ("worker", "0.0.0")];
+        assert_eq!(locked(&lock, "worker"), expected.map(pair).into());
+    }
+
+    #[test]
+    fn of_each_line_above_the_last_release_that_can_use_it_is_tried_from_the_newest_on() {
+        let release = |version: &str, requirement: &str| Published {
+            version: version.parse().expect("a version"),
+            features: Vec::new(),
+            dependencies: BTreeMap::from([("event-listener".to_owned(), requirement.parse().expect("a range"))]),
+        };
+        let above = vec![
+            release("1.0.0", "1"),
+            release("1.1.0", "2"),
+            release("1.1.1", "2"),
+            release("1.2.0", "2"),
+            release("1.3.0", "2.4"),
+            release("2.0.0-beta", "2"),
+        ];
+        let package = Package::named("event-listener").expect("it is there");
+        let users = users(above, package, &semver::Version::new(2, 2, 1));
+        let versions: Vec<String> = users.iter().map(|release| release.version.to_string()).collect();
+        assert_eq!(versions, ["1.2.0", "1.1.1"]);
     }
 
     #[test]

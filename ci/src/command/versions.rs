@@ -1,6 +1,6 @@
 //! `keyalike versions`: releases of a lock library, neighbour by neighbour.
 
-use harness::backend::Subject;
+use harness::backend::{Description, Subject};
 use harness::diff::unified;
 use harness::report::CellReport;
 use harness::report::paint::{BAD, GOOD, Layout, TITLE, count};
@@ -72,9 +72,12 @@ struct Comparison {
 struct Step {
     before: String,
     after: String,
-    /// The locks of the two, where they are those of another package, that the release passes on or lies beneath.
+    /// The locks of the two, where they are those of another package, which the release passes on or lies beneath.
     #[serde(skip_serializing_if = "Option::is_none")]
-    locks: Option<[String; 2]>,
+    locks: Option<[Subject; 2]>,
+    /// The runtimes of the two, where they are not the same and not what is compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtimes: Option<[Subject; 2]>,
     promise: Promise,
     changes: Vec<Change>,
 }
@@ -117,8 +120,8 @@ impl Versions {
         for pair in runs.pairs(&self.backends, &versions)? {
             let mut last: Option<Release<'_>> = None;
             for version in &versions {
-                let (cells, locks) = match runs.run(&pair, version, &programs)? {
-                    Ran::Cells(cells, locks) => (cells, locks),
+                let (cells, backend) = match runs.run(&pair, version, &programs)? {
+                    Ran::Cells(cells, backend) => (cells, backend),
                     Ran::Skipped(why) => {
                         output::note(&format!("{} is left out: {why}", pair.at(version)));
                         comparison.skipped.push(Skipped { backend: pair.at(version), why });
@@ -128,7 +131,7 @@ impl Versions {
                 if ending_of(&cells) == Ending::Failed {
                     ending = Ending::Failed;
                 }
-                let release = Release { version, cells, locks };
+                let release = Release { version, cells, backend };
                 if let Some(before) = &last {
                     comparison.steps.push(step(&pair, before, &release, &suite));
                 }
@@ -155,7 +158,7 @@ impl Versions {
         let mut lines = Vec::new();
         for step in &comparison.steps {
             lines.push(layout.paint(TITLE, &format!("{} -> {}", step.before, step.after)));
-            lines.extend(say_locks(step).map(|locks| format!("  {locks}")));
+            lines.extend(say_made_of(step).map(|made_of| format!("  {made_of}")));
             for list in List::ALL {
                 let changes: Vec<&Change> = step.changes.iter().filter(|change| change.list == list).collect();
                 lines.push(format!("  {} ({})", list.title(), changes.len()));
@@ -213,27 +216,36 @@ impl Versions {
 struct Release<'a> {
     version: &'a Version,
     cells: Vec<CellReport>,
-    locks: Subject,
+    backend: Box<Description>,
 }
 
 fn step(pair: &ReleaseId, before: &Release<'_>, after: &Release<'_>, suite: &Suite) -> Step {
     let changes = changes(&before.cells, &after.cells, &suite.rules);
-    let is_own = |release: &Release<'_>| pair.package.is_some_and(|package| package.name == release.locks.name);
-    let say = |release: &Release<'_>| format!("{} {}", release.locks.name, release.locks.version);
+    let is_compared = |subject: &Subject| pair.package.is_some_and(|package| package.name == subject.name);
+    let both = |part: fn(&Description) -> &Subject| [part(&before.backend).clone(), part(&after.backend).clone()];
+    let (locks, runtimes) = (both(|backend| &backend.locks), both(|backend| &backend.runtime));
     Step {
         before: pair.at(before.version),
         after: pair.at(after.version),
-        locks: (!is_own(before) || !is_own(after)).then(|| [say(before), say(after)]),
+        locks: (!locks.iter().all(is_compared)).then_some(locks),
+        runtimes: (runtimes[0] != runtimes[1] && !runtimes.iter().all(is_compared)).then_some(runtimes),
         promise: Promise::of(before.version, after.version, &changes),
         changes,
     }
 }
 
-fn say_locks(step: &Step) -> Option<String> {
-    step.locks.as_ref().map(|[before, after]| match before == after {
-        true => format!("locks of {before}"),
-        false => format!("locks of {before} -> {after}"),
-    })
+/// Returns what else a step went over than the release that is compared.
+fn say_made_of(step: &Step) -> Option<String> {
+    let say = |subject: &Subject| format!("{} {}", subject.name, subject.version);
+    let both = |word: &str, subjects: &Option<[Subject; 2]>| {
+        subjects.as_ref().map(|[before, after]| match before == after {
+            true => format!("{word} {}", say(before)),
+            false => format!("{word} {} -> {}", say(before), say(after)),
+        })
+    };
+    let parts: Vec<String> =
+        [both("locks of", &step.locks), both("on", &step.runtimes)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn say_change(change: &Change) -> String {
@@ -274,7 +286,7 @@ fn markdown(comparison: &Comparison) -> String {
         lines.extend([
             format!("#### `{}` to `{}`", step.before, step.after),
             String::new(),
-            say_locks(step).map_or_else(String::new, |locks| format!("{locks}; ")) + &say_promise(step),
+            say_made_of(step).map_or_else(String::new, |made_of| format!("{made_of}; ")) + &say_promise(step),
             String::new(),
         ]);
         for list in List::ALL {
