@@ -21,6 +21,9 @@ pub(crate) fn run(programs: &Programs, backends: &[Arc<dyn Backend>], options: &
     for backend in backends {
         let mut tally = Tally::default();
         for program in programs.values() {
+            if crate::interrupt::came().is_some() {
+                break;
+            }
             bar.inc(1);
             try_all(&**backend, program, options, &mut tally);
         }

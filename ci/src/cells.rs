@@ -13,8 +13,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::backend_choice::BackendChoice;
 use crate::failure::Failure;
 use crate::journal::{Journal, place};
-use crate::output;
 use crate::scenario_choice::Programs;
+use crate::{interrupt, output};
 
 /// Runs every scenario on the backends of a choice, once in each seat.
 ///
@@ -47,7 +47,8 @@ pub(crate) fn run(
     let is_done = |program: &Program, backend: &dyn Backend| {
         let is_known = known.contains_key(&place(program, backend.id()));
         bar.inc(u64::from(is_known));
-        is_known
+        // What is not begun when a signal comes is left for another time.
+        is_known || interrupt::came().is_some()
     };
     let finished = |cell: &Cell| {
         if let Some(journal) = &journal {
@@ -58,8 +59,11 @@ pub(crate) fn run(
     let ran = run_all(&programs, backends, options, &is_done, &finished);
     bar.finish_and_clear();
     if let Some(journal) = journal {
-        let trouble = journal.into_inner().unwrap_or_else(PoisonError::into_inner).close();
-        trouble.iter().for_each(output::complain);
+        let mut journal = journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if interrupt::came().is_some() {
+            journal.keep();
+        }
+        journal.close().iter().for_each(output::complain);
     }
     let mut cells: Vec<CellReport> = ran.iter().map(CellReport::of).collect();
     for program in &programs {

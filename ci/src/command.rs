@@ -16,6 +16,7 @@ mod migrate;
 mod run;
 mod serve;
 mod show;
+mod stress;
 mod versions;
 
 use clap::Subcommand;
@@ -39,8 +40,10 @@ pub(crate) enum Command {
     Explore(explore::Explore),
     /// Look for violations of a lock library, or for what tells two apart, with programs that are made up
     Fuzz(fuzz::Fuzz),
-    /// Join what the shards of a fuzzing run found
+    /// Join what the shards of a fuzzing run, or of an exploration, found
     Merge(merge::Merge),
+    /// Run programs on real threads, again and again, to meet the races inside a lock's own poll
+    Stress(stress::Stress),
     /// Measure how many planted broken locks each strategy of the explorer finds out, and how fast
     KillRate(kill_rate::KillRate),
     /// Bring scenario files into canonical form
@@ -78,6 +81,7 @@ impl Command {
             Command::Explore(explore) => explore.execute(),
             Command::Fuzz(fuzz) => fuzz.execute(),
             Command::Merge(merge) => merge.execute(),
+            Command::Stress(stress) => stress.execute(),
             Command::KillRate(kill_rate) => kill_rate.execute(),
             Command::Fmt(fmt) => fmt.execute(),
             Command::Lint(lint) => lint.execute(),

@@ -22,6 +22,19 @@ pub(crate) enum Ending {
     BadInput,
     /// A cell was not run: exit code 3.
     Failed,
+    /// A signal ended it before its time; what was found is told and kept. The exit code is 128 and the signal's number.
+    Interrupted(u8),
+}
+
+impl Ending {
+    /// Returns the worse of two ways to end.
+    pub(crate) fn or(self, other: Ending) -> Ending {
+        match (self, other) {
+            (Ending::Expected, other) => other,
+            (Ending::Unexpected, Ending::Failed) => other,
+            (own, _) => own,
+        }
+    }
 }
 
 impl From<Status> for Ending {
@@ -41,6 +54,7 @@ impl From<Ending> for ExitCode {
             Ending::Unexpected => 1,
             Ending::BadInput => 2,
             Ending::Failed => 3,
+            Ending::Interrupted(code) => code,
         })
     }
 }
@@ -109,12 +123,26 @@ pub(crate) enum Failure {
     /// A search without a result.
     #[error(transparent)]
     Explore(#[from] harness::explore::ExploreError),
+    /// A program that cannot be stressed.
+    #[error(transparent)]
+    Stress(#[from] harness::stress::StressError),
     /// A checkpoint that is none, or that belongs to another search.
     #[error("{}: {reason}; remove it to begin anew, or name another file with --checkpoint", path.display())]
     Checkpoint { path: PathBuf, reason: String },
     /// A checkpoint that cannot be written.
     #[error("{}: {source}; free some space: what was found is in the report, and the search would begin where the checkpoint was", path.display())]
     CheckpointWrite { path: PathBuf, source: std::io::Error },
+    /// A checkpoint that has no place.
+    #[error("{}: {source}; name a file in a folder that exists and can be written with --checkpoint", path.display())]
+    CheckpointPlace { path: PathBuf, source: std::io::Error },
+    /// A strategy that cannot be split.
+    #[error(
+        "the portfolio has no shards: its strategies take turns that depend on how far each came; split each with --strategy exhaustive, random, uniform or pct"
+    )]
+    NoShards,
+    /// The system does not tell of signals.
+    #[error("the system does not tell of Ctrl-C: {0}")]
+    Signals(std::io::Error),
     /// A file of findings that is none, or that belongs to another search.
     #[error("{}: {reason}; remove it to begin anew, or name another file with --out", path.display())]
     Findings { path: PathBuf, reason: String },
@@ -152,10 +180,12 @@ impl From<Failure> for ExitCode {
                 harness::explore::ExploreError::OtherSearch { .. } | harness::explore::ExploreError::NoPrimitive { .. },
             ) => 2,
             Failure::Explore(_)
+            | Failure::Stress(harness::stress::StressError::Threads { .. })
             | Failure::CheckpointWrite { .. }
             | Failure::FindingsWrite { .. }
             | Failure::Unconfirmed(_) => 3,
             Failure::Write { .. }
+            | Failure::Signals(_)
             | Failure::Xml(_)
             | Failure::Isolation(_)
             | Failure::Exec { .. }

@@ -144,6 +144,11 @@ impl Journal {
         self.broken = written.err();
     }
 
+    /// Says that cells are missing, so that the journal is not removed.
+    pub(crate) fn keep(&mut self) {
+        self.is_whole = false;
+    }
+
     /// Removes the journal, unless a cell has no outcome. Returns why a cell could not be kept, if one could not; the run
     /// itself has lost nothing by that.
     pub(crate) fn close(self) -> Option<Failure> {

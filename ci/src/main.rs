@@ -7,16 +7,21 @@ mod bootstrap;
 mod budget;
 mod cancel_points;
 mod cells;
+mod checkpoint;
 mod command;
+mod explorations_file;
 mod export;
 mod failure;
 mod findings_file;
+mod histories;
+mod interrupt;
 mod journal;
+mod kept_file;
 mod output;
 mod release_runs;
 mod scenario_choice;
 mod scenario_files;
-mod shard;
+mod twists;
 
 use std::process::ExitCode;
 
@@ -36,7 +41,8 @@ const EXIT_CODES: &str = "Exit codes:\n  \
     0  as expected\n  \
     1  a violation, divergence or change that nobody reviewed, a stale ledger entry, runs that differ\n  \
     2  wrong usage or bad input\n  \
-    3  the harness itself failed: a cell was not run, the output could not be written";
+    3  the harness itself failed: a cell was not run, the output could not be written\n  \
+    130, 143  interrupted by Ctrl-C or SIGTERM: what was found is told and kept; a second signal ends at once";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

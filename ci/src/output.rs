@@ -4,6 +4,7 @@
 
 use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use harness::report::paint::{Layout, TITLE};
 use harness::scenario::Scenario;
@@ -27,11 +28,21 @@ pub(crate) fn layout() -> Layout {
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = anstream::AutoStream::auto(std::io::stdout().lock());
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::Write { target: "stdout".into(), source })
+        Err(source) if source.kind() == ErrorKind::BrokenPipe => {
+            READER_GONE.store(true, Ordering::Relaxed);
+            Ok(())
         }
-        _ => Ok(()),
+        Err(source) => Err(Failure::Write { target: "stdout".into(), source }),
+        Ok(()) => Ok(()),
     }
+}
+
+/// Whether a reader of stdout went away before it had read all.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether all that was printed so far could be read by somebody.
+pub(crate) fn is_read() -> bool {
+    !READER_GONE.load(Ordering::Relaxed)
 }
 
 /// Makes sure that the file `path` can be written, before the work that fills it.

@@ -12,10 +12,11 @@ mod engine;
 pub mod fuzz;
 pub mod plan;
 mod print;
-mod random;
+pub(crate) mod random;
 pub mod report;
 pub mod schedule;
 mod search;
+pub mod shard;
 mod strategy;
 mod subject;
 mod waker;
@@ -32,13 +33,14 @@ use crate::primitive::{Primitive, Request};
 use crate::quiescence::TaskIndex;
 use crate::scenario::Scenario;
 use crate::verdict::Verdict;
-pub(crate) use books::Books;
+pub(crate) use books::{Books, Fate};
 pub use coverage::Coverage;
 use engine::{Deed, Engine};
 use plan::Plan;
 pub use report::{End, Found, Report};
 use schedule::{Choice, Choices, Schedule};
 pub use search::{OUTCOMES_MAX, Search};
+use shard::Shard;
 use subject::{Erased, Typed};
 
 /// Makes a machine for a plan.
@@ -257,6 +259,9 @@ pub struct Options {
     pub bounds: Bounds,
     /// Whether to leave out schedules that differ only in the order of steps on different objects.
     pub reduce: bool,
+    /// Which part of the space to explore. A portfolio has no parts that would make a whole: its strategies take turns
+    /// that depend on how far each came.
+    pub shard: Shard,
     /// Whether to stop as soon as a schedule speaks against the lock. Other outcomes are counted and not told apart.
     pub stop_at_fault: bool,
 }
@@ -270,6 +275,7 @@ impl Default for Options {
             jobs: 1,
             bounds: Bounds::default(),
             reduce: true,
+            shard: Shard::WHOLE,
             stop_at_fault: false,
         }
     }

@@ -133,6 +133,17 @@ fn say_stderr(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; its stderr ends with: {}", stderr.trim_end()) }
 }
 
+/// Returns the transcript of the first run of a worker's first job, from the lines that the worker wrote after its hello. If
+/// they end before the run does, it counts as crashed.
+///
+/// # Errors
+///
+/// What is wrong with the first line that breaks the protocol, or why the worker has no outcome.
+pub fn transcript_of<'l>(program: &Arc<Program>, lines: impl Iterator<Item = &'l [u8]>) -> Result<Transcript, String> {
+    let record = worker_process::hear(program, lines)?;
+    Ok(Transcript { program: Arc::clone(program), record })
+}
+
 /// The workers of one run of the program, kept from one scenario to the next. Dropping it ends them.
 #[derive(Debug, Default)]
 pub struct Workshop {

@@ -105,7 +105,7 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
 }
 
 /// Runs every scenario on every backend: one thread per runtime, and the scenarios that need a worker beside them.
-/// Those that are done already are left out; `finished` hears each of the others as soon as it is done.
+/// Those that are done already, as they are when their turn comes, are left out; `finished` hears each of the others as soon as it is done.
 pub fn run_all(
     programs: &[Arc<Program>],
     backends: &[Arc<dyn Backend>],
@@ -145,7 +145,10 @@ pub fn run_all(
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(&(row, column)) = isolated.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    run(row, column);
+                    // Asked again: a run may be broken off meanwhile.
+                    if is_to_run(row, column) {
+                        run(row, column);
+                    }
                 }
             });
         }

@@ -15,6 +15,9 @@ pub const LOOK_MS: u16 = 1;
 /// How many looks in a row must find every thread asleep, and none having run since the look before.
 pub const STILL_LOOKS: u32 = 3;
 
+/// The same for threads that wake each other.
+const STILL_LOOKS_OF_THREADS: u32 = 500;
+
 /// How much processor time a worker of this harness may use without saying anything, unless it is set otherwise.
 pub const SPIN_LIMIT: Duration = Duration::from_secs(2);
 
@@ -40,6 +43,10 @@ pub enum Patience {
 #[derive(Debug)]
 pub struct Watchdog {
     pid: u32,
+    /// Which threads of the process count, if not all.
+    threads: Option<Vec<i32>>,
+    /// How many looks in a row must find them still.
+    stillness: u32,
     patience: Patience,
     last: Option<Activity>,
     still_looks: u32,
@@ -62,7 +69,24 @@ struct Activity {
 impl Watchdog {
     /// Returns a watchdog for the child process `pid`.
     pub fn new(pid: u32, patience: Patience) -> Self {
-        Self { pid, patience, last: None, still_looks: 0, base_ms: None, silence: Duration::ZERO, last_look: None }
+        Self {
+            pid,
+            threads: None,
+            stillness: STILL_LOOKS,
+            patience,
+            last: None,
+            still_looks: 0,
+            base_ms: None,
+            silence: Duration::ZERO,
+            last_look: None,
+        }
+    }
+
+    /// Returns a watchdog for some threads of this process, by their numbers, which nothing but each other wakes. They wake
+    /// each other all the time, and one that was woken seems to sleep until its processor knows: so it looks longer.
+    pub(crate) fn of_threads(threads: Vec<i32>, spin_limit: Duration) -> Self {
+        let own = Self::new(std::process::id(), Patience::Kernel(spin_limit));
+        Self { threads: Some(threads), stillness: STILL_LOOKS_OF_THREADS, ..own }
     }
 
     /// Says that the child has said something, or was told something.
@@ -99,7 +123,7 @@ impl Watchdog {
     }
 
     fn ask_kernel(&mut self, spin_limit: Duration) -> Option<Hang> {
-        let now = activity(self.pid)?;
+        let now = activity(self.pid, self.threads.as_deref())?;
         let base_ms = *self.base_ms.get_or_insert(now.processor_ms);
         if u128::from(now.processor_ms.saturating_sub(base_ms)) > spin_limit.as_millis() {
             return Some(Hang::Spinning);
@@ -107,30 +131,39 @@ impl Watchdog {
         let is_still = now.all_asleep && self.last.as_ref().is_some_and(|last| last.switches == now.switches);
         self.still_looks = if is_still { self.still_looks + 1 } else { 0 };
         self.last = Some(now);
-        (self.still_looks >= STILL_LOOKS).then_some(Hang::Blocked)
+        (self.still_looks >= self.stillness).then_some(Hang::Blocked)
     }
 }
 
 /// Returns what a process has done so far, or `None` if it is gone.
 #[cfg(target_os = "linux")]
-fn activity(pid: u32) -> Option<Activity> {
+fn activity(pid: u32, threads: Option<&[i32]>) -> Option<Activity> {
     let process = procfs::process::Process::new(i32::try_from(pid).ok()?).ok()?;
-    let stat = process.stat().ok()?;
-    let processor_ms = (stat.utime + stat.stime) * 1000 / procfs::ticks_per_second();
-    let mut activity = Activity { all_asleep: true, switches: Vec::new(), processor_ms };
+    let mut ticks = match threads {
+        None => process.stat().map(|stat| stat.utime + stat.stime).ok()?,
+        Some(_) => 0,
+    };
+    let mut activity = Activity { all_asleep: true, switches: Vec::new(), processor_ms: 0 };
     // One file a thread: the kernel clears away what was looked up below a process when it ends, and that costs more than
     // reading it.
     for task in process.tasks().ok()?.flatten() {
+        if let Some(threads) = threads {
+            if !threads.contains(&task.tid) {
+                continue;
+            }
+            ticks += task.stat().map_or(0, |stat| stat.utime + stat.stime);
+        }
         let Ok(status) = task.status() else { continue };
         activity.all_asleep &= status.state.starts_with('S');
         let switches = status.voluntary_ctxt_switches.unwrap_or(0) + status.nonvoluntary_ctxt_switches.unwrap_or(0);
         activity.switches.push((task.tid, switches));
     }
+    activity.processor_ms = ticks * 1000 / procfs::ticks_per_second();
     Some(activity)
 }
 
 /// Without /proc a hang cannot be told from a pause, so nothing is ever called hung.
 #[cfg(not(target_os = "linux"))]
-fn activity(_pid: u32) -> Option<Activity> {
+fn activity(_pid: u32, _threads: Option<&[i32]>) -> Option<Activity> {
     None
 }

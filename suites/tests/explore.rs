@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use backends::lock_libraries;
 use harness::explore::plan::{Occasions, Plan};
+use harness::explore::shard::{JoinError, Piece, Shard, join};
 use harness::explore::{Bounds, Budget, End, Explorable, Options, Report, Search, Strategy, explore};
 use harness::scenario::parse::parse;
 use harness::verdict::Verdict;
@@ -127,6 +128,88 @@ fn threads_and_checkpoints_change_nothing(
     let report = search.report(&plan);
     assert_eq!((report.schedules, report.end), (serial.schedules, serial.end));
     assert!(report == serial, "{}\n\n{}", report.text(), serial.text());
+}
+
+/// Programs whose trees differ in size: run as one, split, and split into parts that need several turns each; with and
+/// without a reduction.
+const SHARDED: [&str; 5] = [
+    "mutex m\n\nA[1..3]: acquire m, yield, release m\n",
+    "mutex m\nmutex n\n\nA: acquire m, release m\nB: acquire n, release n\nC: acquire m, release m\n",
+    "mutex m\n\nA[1..3]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n",
+    "mutex m\nmutex n\n\nA: acquire m, release m, acquire n, release n\n\
+     B: acquire n, release n, acquire m, release m\nC: acquire m, release m\ncancel A\nabort B\n",
+    "mutex m\n\nA: acquire m, release m\n",
+];
+
+/// Runs one shard of a search, with threads of its own and a checkpoint on the way.
+fn piece(id: &str, text: &str, options: &Options) -> Piece {
+    let plan = Arc::new(plan(text));
+    let mut search = Search::new(&plan, options);
+    while search.advance(&locks(id), &plan, options).unwrap_or_else(|error| panic!("{error}")) {
+        let saved = serde_json::to_string(&search).expect("a search can be saved");
+        search = serde_json::from_str(&saved).expect("what was saved can be read back");
+        search.fits(&plan, options).unwrap_or_else(|error| panic!("{error}"));
+    }
+    search.piece(&plan)
+}
+
+fn pieces(id: &str, text: &str, options: &Options, count: u64) -> Vec<Piece> {
+    let shard = |index| Options { shard: Shard { index, count }, jobs: 1 + index as usize % 2, ..*options };
+    (1..=count).map(|index| piece(id, text, &shard(index))).collect()
+}
+
+/// However a search is split, the union of its shards is the whole: counts, outcomes with their first schedules, coverage.
+#[rstest]
+fn the_union_of_the_shards_is_the_whole(
+    #[values("tokio", "futures")] id: &str,
+    #[values(Strategy::Exhaustive, Strategy::Random, Strategy::Uniform, Strategy::Pct)] strategy: Strategy,
+    #[values(2, 3, 70)] count: u64,
+) {
+    for (index, text) in SHARDED.into_iter().enumerate() {
+        let budget = if strategy == Strategy::Exhaustive { 2_000_000 } else { 30_000 };
+        let options = Options { strategy, budget: Budget::Schedules(budget), seed: 5, ..Options::default() };
+        let whole = piece(id, text, &options);
+        let pieces = pieces(id, text, &options, count);
+        let parts: u64 = pieces.iter().map(|piece| piece.report.schedules).sum();
+        assert_eq!(parts, whole.report.schedules, "{id} {strategy} {index}");
+        let joined = join(&pieces, strategy, options.budget).unwrap_or_else(|error| panic!("{error}"));
+        if joined != whole {
+            let (one, other) = (joined.report, whole.report);
+            let facts = |it: &Report| {
+                (
+                    it.end,
+                    it.pruned,
+                    it.estimate,
+                    it.wakes,
+                    it.grants,
+                    it.polls,
+                    it.diverged,
+                    it.others,
+                    it.outcomes.len(),
+                )
+            };
+            assert_eq!(facts(&one), facts(&other), "{id} {strategy} {index}");
+            for (one, other) in one.outcomes.iter().zip(&other.outcomes) {
+                assert_eq!((one.key, one.count, one.at), (other.key, other.count, other.at), "{id} {strategy} {index}");
+            }
+            panic!("{id} {strategy} {index}: the coverage differs, or the transcripts");
+        }
+        assert!(strategy != Strategy::Exhaustive || whole.report.end == End::Exhausted, "{index}");
+    }
+}
+
+/// What is no shard of the search is not joined.
+#[test]
+fn pieces_that_do_not_fit_are_told() {
+    let options = Options { budget: Budget::Schedules(2_000_000), ..Options::default() };
+    let fits = pieces("tokio", SHARDED[2], &options, 3);
+    let others = pieces("tokio", SHARDED[3], &options, 3);
+    let joined = |pieces: [&Piece; 3]| join(&pieces.map(Piece::clone), Strategy::Exhaustive, options.budget);
+    assert!(joined([&fits[0], &fits[1], &fits[2]]).is_ok());
+    assert!(matches!(joined([&fits[0], &fits[2], &fits[1]]), Err(JoinError::Foreign { .. })));
+    assert!(matches!(joined([&fits[0], &others[1], &fits[2]]), Err(JoinError::OtherSplit { .. })));
+    let silent = Piece { tree: None, ..fits[1].clone() };
+    assert!(matches!(joined([&fits[0], &silent, &fits[2]]), Err(JoinError::NoTree { .. })));
 }
 
 /// What the reduction leaves out has the same outcomes as what it runs.

@@ -1,8 +1,10 @@
 //! Keyalike's planted locks: two honest mutexes written by hand, and forty that are wrong in one line.
 //!
-//! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast.
+//! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast. A further lock
+//! is wrong only between two instructions, where the explorer cannot look and real threads must.
 
 pub mod mutex;
+pub mod racing;
 
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use harness::object::Object;
 use harness::primitive::Primitive;
 use harness::primitive::mutex::{MutexCapabilities, borrowed, explorable_borrowed};
 use mutex::{Flaw, Mutex};
+use racing::{Race, RacingMutex};
 
 /// A lock that was planted.
 #[derive(Clone, Copy, Debug)]
@@ -112,4 +115,44 @@ pub fn broken() -> Vec<Planted> {
         "woken-cancel-wakes-none" H1: BARGES, WOKEN_CANCEL_WAKES_NONE;
         "woken-loses-place" H2: BARGES, WOKEN_LOSES_PLACE;
     }
+}
+
+/// Returns the lock that is made of atomics, honest.
+pub fn racing_honest() -> Planted {
+    struct Honest;
+    impl Race for Honest {}
+    racing::<Honest>("racing")
+}
+
+/// Returns the locks that are wrong between two instructions, and honest on one thread.
+pub fn racing_broken() -> Vec<Planted> {
+    struct Takes;
+    impl Race for Takes {
+        const LOOKS_THEN_TAKES: bool = true;
+    }
+    struct Queues;
+    impl Race for Queues {
+        const QUEUES_WITHOUT_A_LOOK: bool = true;
+    }
+    struct Waiters;
+    impl Race for Waiters {
+        const LOOKS_FOR_WAITERS_TOO_EARLY: bool = true;
+    }
+    struct Leaves;
+    impl Race for Leaves {
+        const LEAVES_AFTER_A_LOOK: bool = true;
+    }
+    vec![
+        racing::<Takes>("looks-then-takes"),
+        racing::<Queues>("queues-without-a-look"),
+        racing::<Waiters>("looks-for-waiters-too-early"),
+        racing::<Leaves>("leaves-after-a-look"),
+    ]
+}
+
+fn racing<R: Race>(id: &'static str) -> Planted {
+    fn make<R: Race>(primitive: Primitive) -> Option<Arc<dyn Object>> {
+        (primitive == Primitive::Mutex).then(borrowed::<RacingMutex<R>>)
+    }
+    Planted { id, explorable: Explorable::erased(make::<R>) }
 }

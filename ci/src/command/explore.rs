@@ -8,20 +8,26 @@ use std::time::{Duration, Instant};
 
 use backends::Locks;
 use harness::explore::plan::Plan;
+use harness::explore::shard::{Piece, Shard};
 use harness::explore::{Bounds, Budget, End, Options, Report, Search, Strategy};
+use harness::isolation::Workshop;
 use harness::outcome::grade;
+use harness::scenario::Scenario;
 use harness::scenario::diagnostic::nearest;
 use harness::scenario::name::ScenarioName;
 use harness::suite::{EXTENSION, Suite, read_plan};
+use harness::twists::Twist;
 use harness::verdict::Grade;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use serde::{Deserialize, Serialize};
 
 use crate::backend_choice::matcher;
 use crate::budget::parse_budget;
+use crate::checkpoint::Checkpoint;
+use crate::explorations_file::{Explorations, Head, Place};
 use crate::failure::{Ending, Failure};
+use crate::kept_file::{Kept, KeptFile};
 use crate::scenario_choice::SuiteChoice;
-use crate::{bootstrap, output};
+use crate::{bootstrap, interrupt, output, twists};
 
 /// How often a checkpoint is written, at most.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
@@ -39,7 +45,7 @@ pub(crate) struct Explore {
     /// How to go through the schedules: exhaustive, random, uniform, pct or portfolio
     #[arg(long, default_value_t = Strategy::Exhaustive)]
     strategy: Strategy,
-    /// When to stop, for each scenario and library: a number of schedules, or a time such as 30s
+    /// When to stop, for each scenario and library: a number of schedules of all shards together, or a time such as 30s
     #[arg(long, value_name = "N|TIME", default_value = "1000000", value_parser = parse_budget)]
     budget: Budget,
     /// What random choices begin with
@@ -57,9 +63,22 @@ pub(crate) struct Explore {
     /// Run also schedules that differ only in the order of steps on different objects
     #[arg(long)]
     no_reduction: bool,
+    /// Explore part I of N alone: parts of the tree of schedules, or blocks of samples. Not with the portfolio
+    #[arg(long, value_name = "I/N", default_value_t = Shard::WHOLE)]
+    shard: Shard,
     /// Save the search to FILE as it goes, and go on from there if FILE is there. Removed when all is done
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
+    /// Keep what came of each scenario in this file, and go on from there if it is there. `keyalike merge` joins such files
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Run the first schedule of every outcome again, for each task that waits, with a waker that polls its task at once,
+    /// asks or tries the same lock, or panics: in a watched process, for a lock that wakes under its own lock hangs there
+    #[arg(long, conflicts_with_all = ["shard", "out"])]
+    acting_wakers: bool,
+    /// Run the first schedule of every outcome again, for each of its acquires, with the cooperative budget spent before
+    #[arg(long, conflicts_with_all = ["shard", "out"])]
+    spent_budget: bool,
     #[command(flatten)]
     suite: SuiteChoice,
 }
@@ -68,27 +87,78 @@ impl Explore {
     /// Explores and reports.
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         bootstrap::require_backends()?;
+        if self.strategy == Strategy::Portfolio && self.shard != Shard::WHOLE {
+            return Err(Failure::NoShards);
+        }
         let suite = self.suite.read()?;
         let plans = self.choose_plans(&suite)?;
         let locks = choose_locks(&self.backends)?;
+        interrupt::note()?;
         let options = self.options();
         let mut checkpoint = Checkpoint::open(self.checkpoint.as_deref())?;
+        let head = self.head(&plans, &locks, &options);
+        let (mut file, known) = match &self.out {
+            None => (None, BTreeMap::new()),
+            Some(path) => {
+                let (file, contents) = KeptFile::open::<Explorations>(path, &head)?;
+                (Some(file).filter(|_| !contents.is_whole), contents.results)
+            }
+        };
+        let workers = Arc::new(Workshop::new(None));
+        let mut twists: Vec<Twist> = Vec::new();
+        twists.extend(Twist::WAKERS.iter().filter(|_| self.acting_wakers));
+        twists.extend(self.spent_budget.then_some(Twist::BudgetSpent));
         let mut ending = Ending::Expected;
-        for plan in plans.values() {
+        let mut done = 0;
+        for (plan, text) in plans.values().zip(&head.scenarios) {
             for locks in &locks {
-                let report = self.search(plan, locks, &options, &mut checkpoint)?;
-                output::print(&told(&report, plan, locks))?;
-                if report
-                    .outcomes
-                    .iter()
-                    .any(|found| grade(&plan.scenario, found.verdict, Vec::new).0 == Grade::Violates)
-                {
-                    ending = Ending::Unexpected;
+                let place = Place { scenario: text.clone(), library: locks.id.to_owned() };
+                let (piece, is_over) = match known.get(&place) {
+                    Some(piece) => (piece.clone(), true),
+                    None => self.search(plan, locks, &options, &mut checkpoint)?,
+                };
+                let library = Library { id: locks.id, name: locks.subject.0, version: locks.subject.1 };
+                output::print(&told(&piece.report, &plan.scenario, &library, self.shard))?;
+                if violates(&piece.report, &plan.scenario) {
+                    ending = ending.or(Ending::Unexpected);
+                }
+                if !twists.is_empty() {
+                    let (text, twisted) = twists::run(&piece.report, locks, &twists, &workers);
+                    output::print(&text)?;
+                    ending = ending.or(twisted);
+                }
+                if is_over && !known.contains_key(&place) {
+                    file.iter_mut().for_each(|file| file.add::<Explorations>(&place, &piece));
+                }
+                done += usize::from(is_over);
+                if let Some(code) = interrupt::came() {
+                    checkpoint.leave()?;
+                    return file.and_then(KeptFile::close).map_or(Ok(Ending::Interrupted(code)), Err);
                 }
             }
         }
+        file.iter_mut().for_each(|file| file.end::<Explorations>(done));
+        if let Some(failure) = file.and_then(KeptFile::close) {
+            return Err(failure);
+        }
         checkpoint.close()?;
         Ok(ending)
+    }
+
+    fn head(&self, plans: &BTreeMap<ScenarioName, Arc<Plan>>, locks: &[Locks], options: &Options) -> Head {
+        let libraries = locks.iter().map(|it| (it.id.to_owned(), it.subject.0.to_owned(), it.subject.1.to_owned()));
+        Head {
+            explore: Explorations::SCHEMA,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+            libraries: libraries.collect(),
+            scenarios: plans.values().map(|plan| Search::new(plan, options).piece(plan).scenario).collect(),
+            strategy: options.strategy,
+            budget: options.budget,
+            seed: options.seed,
+            bounds: options.bounds,
+            reduce: options.reduce,
+            shard: options.shard,
+        }
     }
 
     fn options(&self) -> Options {
@@ -100,6 +170,7 @@ impl Explore {
             jobs: self.jobs.map_or_else(threads, NonZeroUsize::get),
             bounds: Bounds { cancels: self.cancels, total: self.deviations, ..Bounds::default() },
             reduce: !self.no_reduction,
+            shard: self.shard,
             stop_at_fault: false,
         }
     }
@@ -110,8 +181,10 @@ impl Explore {
         locks: &Locks,
         options: &Options,
         checkpoint: &mut Checkpoint,
-    ) -> Result<Report, Failure> {
+    ) -> Result<(Piece, bool), Failure> {
         let key = format!("{} {}", locks.id, plan.scenario.name);
+        // Whether it came to its end, and was not interrupted.
+        let mut is_over = false;
         let mut search = match checkpoint.take(&key) {
             Some(saved) => {
                 saved.fits(plan, options)?;
@@ -121,7 +194,7 @@ impl Explore {
         };
         let bar = progress(&key);
         let mut saved = Instant::now();
-        loop {
+        while interrupt::came().is_none() {
             let goes_on = search.advance(&locks.explorable, plan, options)?;
             let (schedules, estimate) = search.progress();
             bar.set_position(schedules);
@@ -132,6 +205,7 @@ impl Explore {
                 (None, Budget::Time(_)) => {}
             }
             if !goes_on {
+                is_over = true;
                 break;
             }
             if saved.elapsed() >= CHECKPOINT_EVERY {
@@ -140,9 +214,9 @@ impl Explore {
             }
         }
         bar.finish_and_clear();
-        let report = search.report(plan);
+        let piece = search.piece(plan);
         checkpoint.save(&key, search);
-        Ok(report)
+        Ok((piece, is_over))
     }
 
     fn choose_plans(&self, suite: &Suite) -> Result<BTreeMap<ScenarioName, Arc<Plan>>, Failure> {
@@ -201,10 +275,30 @@ pub(crate) fn choose_locks(patterns: &[String]) -> Result<Vec<Locks>, Failure> {
     Ok(all.into_iter().filter(|locks| chosen.contains(locks.id)).collect())
 }
 
+/// A lock library, as a report calls it.
+pub(crate) struct Library<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+}
+
+impl<'a> Library<'a> {
+    /// Returns the library of an id, a crate and a version.
+    pub(crate) fn of((id, name, version): &'a (String, String, String)) -> Self {
+        Self { id, name, version }
+    }
+}
+
+/// Returns whether a rule of the scenario forbids one of the outcomes.
+pub(crate) fn violates(report: &Report, scenario: &Scenario) -> bool {
+    let violates = |verdict| grade(scenario, verdict, Vec::new).0 == Grade::Violates;
+    report.outcomes.iter().any(|found| violates(found.verdict))
+}
+
 /// Tells a report.
-fn told(report: &Report, plan: &Plan, locks: &Locks) -> String {
-    let (name, version) = locks.subject;
-    let mut text = format!("{}  {} ({name} {version})\n", report.scenario, locks.id);
+pub(crate) fn told(report: &Report, scenario: &Scenario, library: &Library<'_>, shard: Shard) -> String {
+    let part = if shard == Shard::WHOLE { String::new() } else { format!(", shard {shard}") };
+    let mut text = format!("{}  {} ({} {}){part}\n", report.scenario, library.id, library.name, library.version);
     let end = match report.end {
         End::Exhausted => "exhausted".to_owned(),
         End::Cut => format!("cut at {}", report.schedules),
@@ -236,7 +330,7 @@ fn told(report: &Report, plan: &Plan, locks: &Locks) -> String {
         text.push_str(&format!("  {} schedules with further outcomes are not told apart\n", report.others));
     }
     for found in &report.outcomes {
-        let graded = grade(&plan.scenario, found.verdict, Vec::new).0;
+        let graded = grade(scenario, found.verdict, Vec::new).0;
         let mark = if graded == Grade::Violates || found.is_fault() { " !" } else { "" };
         text.push_str(&format!("\n  {} schedules: {}{mark}\n", found.count, found.verdict));
         for line in &found.lines {
@@ -253,85 +347,6 @@ fn told(report: &Report, plan: &Plan, locks: &Locks) -> String {
     }
     text.push('\n');
     text
-}
-
-/// The searches that were saved, and are to be.
-#[derive(Default, Serialize, Deserialize)]
-struct Saved {
-    schema: u32,
-    searches: BTreeMap<String, Search>,
-}
-
-/// The schema of a checkpoint.
-const SCHEMA: u32 = 1;
-
-/// A file in which searches are saved as they go.
-struct Checkpoint {
-    path: Option<PathBuf>,
-    saved: Saved,
-    /// What kept it from being written; the report is told all the same.
-    trouble: Option<std::io::Error>,
-}
-
-impl Checkpoint {
-    fn open(path: Option<&Path>) -> Result<Self, Failure> {
-        let mut saved = Saved { schema: SCHEMA, ..Saved::default() };
-        if let Some(path) = path {
-            match std::fs::read(path) {
-                Ok(bytes) => {
-                    let bad = |reason: String| Failure::Checkpoint { path: path.to_owned(), reason };
-                    saved = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-                    if saved.schema != SCHEMA {
-                        return Err(bad(format!("it has the schema {}, and this program {SCHEMA}", saved.schema)));
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => output::check_target(path)?,
-                Err(source) => return Err(Failure::Read { path: path.to_owned(), source }),
-            }
-        }
-        Ok(Self { path: path.map(Path::to_owned), saved, trouble: None })
-    }
-
-    fn take(&mut self, key: &str) -> Option<Search> {
-        self.saved.searches.remove(key)
-    }
-
-    /// Saves a search and gives it back. The file is replaced as a whole, so that there always is one.
-    fn save(&mut self, key: &str, search: Search) -> Search {
-        let Some(path) = &self.path else { return search };
-        self.saved.searches.insert(key.to_owned(), search);
-        let written = serde_json::to_vec(&self.saved).map_err(std::io::Error::other).and_then(|bytes| {
-            let beside = path.with_extension("partial");
-            std::fs::write(&beside, bytes)?;
-            std::fs::rename(&beside, path)
-        });
-        if let Err(error) = written {
-            self.trouble = Some(error);
-        }
-        // The copy in the map is what the file says; the caller goes on with the search itself.
-        let copy = self.saved.searches.get(key).map(Search::to_saved);
-        match (self.saved.searches.remove(key), copy) {
-            (Some(search), Some(copy)) => {
-                self.saved.searches.insert(key.to_owned(), copy);
-                search
-            }
-            _ => unreachable!("it was put in"),
-        }
-    }
-
-    /// Removes the file: all is done.
-    fn close(self) -> Result<(), Failure> {
-        let Some(path) = self.path else { return Ok(()) };
-        if let Some(source) = self.trouble {
-            return Err(Failure::CheckpointWrite { path, source });
-        }
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(Failure::CheckpointWrite { path, source })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 fn progress(key: &str) -> ProgressBar {

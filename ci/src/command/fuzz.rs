@@ -10,6 +10,7 @@ use std::time::Instant;
 use backends::Locks;
 use harness::explore::fuzz::classes::{Class, classes};
 use harness::explore::fuzz::{Finding, Fuzz as Search, Harvest, Kind, replays};
+use harness::explore::shard::Shard;
 use harness::explore::{Budget, ExploreError};
 use harness::report::paint::{TITLE, count};
 use harness::scenario::diagnostic::nearest;
@@ -19,9 +20,9 @@ use super::explore::choose_locks;
 use crate::budget::parse_budget;
 use crate::export::{self, Export};
 use crate::failure::{Ending, Failure};
-use crate::findings_file::{FindingsFile, Head, SCHEMA};
-use crate::shard::Shard;
-use crate::{bootstrap, output};
+use crate::findings_file::{Findings, Head};
+use crate::kept_file::{Kept, KeptFile};
+use crate::{bootstrap, interrupt, output};
 
 /// The arguments of `fuzz`.
 #[derive(Debug, clap::Args)]
@@ -68,7 +69,7 @@ impl Fuzz {
         // Locks and tasks panic here by design, and each panic is part of an outcome.
         std::panic::set_hook(Box::new(|_| {}));
         let head = Head {
-            fuzz: SCHEMA,
+            fuzz: Findings::SCHEMA,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             libraries: libraries
                 .iter()
@@ -82,8 +83,8 @@ impl Fuzz {
             match self.export.findings(self.out.as_deref()) {
                 None => (None, Default::default(), false),
                 Some(path) => {
-                    let (file, contents) = FindingsFile::open(&path, &head)?;
-                    (Some(file), contents.harvests, contents.is_whole)
+                    let (file, contents) = KeptFile::open::<Findings>(&path, &head)?;
+                    (Some(file), contents.results, contents.is_whole)
                 }
             };
         if !is_whole {
@@ -91,7 +92,7 @@ impl Fuzz {
             let mut told = BTreeSet::new();
             let mut hear = |number: u64, harvest: Harvest, bar: &ProgressBar| {
                 if let Some(file) = &mut file {
-                    file.add(number, &harvest);
+                    file.add::<Findings>(&number, &harvest);
                 }
                 for finding in &harvest.findings {
                     // Told at once, so that it is not lost should the run be cut off.
@@ -103,9 +104,10 @@ impl Fuzz {
                 }
                 harvests.insert(number, harvest);
             };
+            interrupt::note()?;
             self.run(&search, &done, &mut hear)?;
-            if let Some(file) = &mut file {
-                file.end(harvests.len() as u64);
+            if let (Some(file), None) = (&mut file, interrupt::came()) {
+                file.end::<Findings>(harvests.len());
             }
         }
         let findings: Vec<Finding> = harvests.values().flat_map(|harvest| harvest.findings.clone()).collect();
@@ -120,8 +122,16 @@ impl Fuzz {
             return Err(Failure::Unconfirmed(text));
         }
         self.hand_over(export, &libraries, &classes)?;
-        if let Some(failure) = file.and_then(FindingsFile::close) {
+        if let Some(failure) = file.and_then(KeptFile::close) {
             return Err(failure);
+        }
+        if let Some(code) = interrupt::came() {
+            let goes_on = match self.export.findings(self.out.as_deref()) {
+                Some(path) => format!("it is kept in {}, and the same command goes on from there", path.display()),
+                None => "with --out FILE a search goes on".to_owned(),
+            };
+            output::note(&format!("interrupted: what was found is told above; {goes_on}"));
+            return Ok(Ending::Interrupted(code));
         }
         Ok(ending(&classes))
     }
@@ -144,7 +154,7 @@ impl Fuzz {
         }
         let mut numbers = (0..limit).filter(|number| self.shard.has(*number)).filter(|number| !done.contains(number));
         loop {
-            if matches!(self.budget, Budget::Time(time) if begun.elapsed() >= time) {
+            if interrupt::came().is_some() || matches!(self.budget, Budget::Time(time) if begun.elapsed() >= time) {
                 break;
             }
             let round: Vec<u64> = numbers.by_ref().take(jobs).collect();

@@ -12,7 +12,8 @@ use planted::Planted;
 
 use crate::budget::parse_budget;
 use crate::failure::{Ending, Failure};
-use crate::output;
+use crate::histories::Scripts;
+use crate::{interrupt, output};
 
 /// How many seeds a strategy is tried with; one that takes no chances needs one.
 const SEEDS: u64 = 5;
@@ -37,6 +38,10 @@ pub(crate) struct KillRate {
     /// Try only these strategies
     #[arg(long = "strategy", value_name = "STRATEGY")]
     strategies: Vec<Strategy>,
+    /// Run the scripts of all kills, and the schedules of honest locks, on this release as well, such as smol+tokio@0.2.3:
+    /// counted apart
+    #[arg(long = "release", value_name = "ID")]
+    releases: Vec<String>,
     /// Print the script of every kill of the portfolio, and what it replays to
     #[arg(long)]
     scripts: bool,
@@ -60,6 +65,7 @@ impl KillRate {
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         // Locks and tasks panic here by design, and each panic is part of an outcome.
         std::panic::set_hook(Box::new(|_| {}));
+        interrupt::note()?;
         let plans = plans()?;
         for lock in planted::honest() {
             for strategy in Strategy::ALL {
@@ -79,13 +85,22 @@ impl KillRate {
             "|---|---|---|---|---|".to_owned(),
         ];
         let mut scripts = String::new();
+        let mut found = Scripts::default();
         let mut ending = Ending::Expected;
         for strategy in strategies {
             let mut verdicts = Vec::new();
             for lock in &locks {
-                verdicts.push(self.judge(lock, &plans, strategy)?);
+                let verdict = self.judge(lock, &plans, strategy)?;
+                if interrupt::came().is_some() {
+                    break;
+                }
+                verdicts.push(verdict);
                 bar.inc(1);
             }
+            if verdicts.is_empty() {
+                break;
+            }
+            verdicts.iter().filter_map(|verdict| verdict.first.as_ref()).for_each(|(kill, _)| found.add(&kill.script));
             rows.push(row(strategy, &verdicts));
             if strategy == Strategy::Portfolio {
                 scripts = verdicts.iter().map(told).collect();
@@ -93,11 +108,22 @@ impl KillRate {
                     ending = Ending::Unexpected;
                 }
             }
+            if interrupt::came().is_some() {
+                break;
+            }
         }
         bar.finish_and_clear();
         output::print(&format!("{}\n", rows.join("\n")))?;
         if self.scripts {
             output::print(&format!("\n{scripts}"))?;
+        }
+        if !self.releases.is_empty() && interrupt::came().is_none() {
+            found.add_honest(&plans)?;
+            ending = ending.or(found.run(&self.releases)?);
+        }
+        if let Some(code) = interrupt::came() {
+            output::note("interrupted: the last row has the locks that were judged before");
+            return Ok(Ending::Interrupted(code));
         }
         Ok(ending)
     }
@@ -149,6 +175,9 @@ impl KillRate {
             let mut goes_on = false;
             for (index, (search, plan)) in searches.iter_mut().zip(plans).enumerate() {
                 let before = search.progress().0;
+                if interrupt::came().is_some() {
+                    return Ok((None, spent, begun.elapsed()));
+                }
                 let left = match budget {
                     Budget::Schedules(count) => count.saturating_sub(spent).min(share),
                     Budget::Time(time) if begun.elapsed() >= time => 0,

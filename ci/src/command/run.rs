@@ -11,7 +11,7 @@ use harness::certify::certify;
 use harness::comparison::Difference;
 use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
-use harness::review::{Scope, review};
+use harness::review::{FindingKind as Kind, Scope, review};
 use harness::runner::Options;
 use harness::scenario::name::ScenarioName;
 use harness::suite::{EXTENSION, Suite};
@@ -20,7 +20,7 @@ use harness::verdict::Verdict;
 use crate::backend_choice::{BackendChoice, worker_command};
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules, generated_themes};
-use crate::{cells, output};
+use crate::{cells, interrupt, output};
 
 /// The arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -101,6 +101,7 @@ impl Run {
         }
         let workshop = Arc::new(self.backends.workshop());
         let backends = self.backends.start(&workshop)?;
+        interrupt::note()?;
         let options = Options { runs: self.repeat.get(), workers: workshop, isolate: self.isolate };
         if self.cancel_points {
             let (text, ending) = crate::cancel_points::run(&programs, &backends, &options);
@@ -108,7 +109,7 @@ impl Run {
                 Some(path) => output::save(path, &text)?,
                 None => output::print(&text)?,
             }
-            return Ok(ending);
+            return Ok(interrupt::came().map_or(ending, Ending::Interrupted));
         }
         let cells = cells::run(&programs, &backends, &options, self.resume.as_deref())?;
         let mut report = self.report(&suite, &programs, &backends, cells)?;
@@ -120,7 +121,20 @@ impl Run {
             report.suite.generated.clear();
         }
         self.write(&report)?;
-        Ok(status.into())
+        match interrupt::came() {
+            None => Ok(status.into()),
+            Some(code) => {
+                let summary = &report.summary;
+                let ran = summary.executed + summary.unsupported + summary.varying + summary.failed;
+                let all = summary.expected;
+                let goes_on = match &self.resume {
+                    Some(path) => format!("the cells are kept in {}, and the same command goes on", path.display()),
+                    None => "with --resume FILE a run goes on".to_owned(),
+                };
+                output::note(&format!("interrupted: the report has {ran} of {all} cells; {goes_on}"));
+                Ok(Ending::Interrupted(code))
+            }
+        }
     }
 
     /// Holds every worker to the protocol, one after the other.
@@ -165,7 +179,13 @@ impl Run {
             scenarios: programs.len(),
             whole_suite: self.scenarios.is_empty() && self.rules.is_empty(),
         };
-        let (summary, findings) = review(&cells, &suite.ledger, &check, &scope);
+        let (mut summary, mut findings) = review(&cells, &suite.ledger, &check, &scope);
+        if interrupt::came().is_some() {
+            // What did not come up may be among what was not run.
+            let is_of_absence = |kind| matches!(kind, Kind::Stale | Kind::EmptyColumn | Kind::NothingRun);
+            findings.retain(|finding| !is_of_absence(finding.kind));
+            summary.stale = 0;
+        }
         Ok(Report {
             schema: report::SCHEMA,
             suite: SuiteFacts {

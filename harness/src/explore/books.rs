@@ -12,7 +12,7 @@ use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
 
 /// What came of one action.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub(crate) enum Fate {
     #[default]
@@ -36,7 +36,7 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Fate::NotTaken => "not reached",
             Fate::NotRun => "not run",
@@ -83,6 +83,8 @@ pub(crate) struct Books {
     wakes: u64,
     grants: u64,
     polls: u64,
+    /// Wakes, grants and polls before this run.
+    before: (u64, u64, u64),
     /// Every run's marks.
     pub(crate) coverage: Coverage,
 }
@@ -106,6 +108,7 @@ impl Books {
             wakes: 0,
             grants: 0,
             polls: 0,
+            before: (0, 0, 0),
             coverage: Coverage::default(),
             plan: Arc::clone(plan),
         }
@@ -120,6 +123,7 @@ impl Books {
         self.orders.fill(0);
         (self.aborted, self.verdict, self.herd, self.over, self.closed) = (0, Verdict::Completed, false, false, false);
         self.last_act = 0;
+        self.before = (self.wakes, self.grants, self.polls);
     }
 
     pub(crate) fn held(&self, object: ObjectIndex) -> u32 {
@@ -255,6 +259,22 @@ impl Books {
         let counts = (self.wakes, self.grants, self.polls);
         (self.wakes, self.grants, self.polls) = (0, 0, 0);
         counts
+    }
+
+    /// Sets what [`take_counts`](Self::take_counts) returns.
+    pub(crate) fn set_counts(&mut self, counts: (u64, u64, u64)) {
+        (self.wakes, self.grants, self.polls) = counts;
+    }
+
+    /// Takes this run off the counts: it was broken off, and no schedule.
+    pub(crate) fn uncount(&mut self) {
+        self.set_counts(self.before);
+    }
+
+    /// Forgets what was counted and seen.
+    pub(crate) fn forget_counts(&mut self) {
+        self.set_counts((0, 0, 0));
+        self.coverage = Coverage::default();
     }
 
     pub(crate) fn cover_act(&mut self, op: usize) {

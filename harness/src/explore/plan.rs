@@ -250,8 +250,12 @@ fn explorable(task: TaskName, action: &Action) -> Result<(), &'static str> {
         }
         Action::Enter { .. } | Action::Leave { .. } => Err("scopes shape scripts; write the releases"),
         Action::Hold { .. } => Err("it has no clock"),
-        Action::SpendBudget => Err("there is no budget outside of a runtime"),
-        Action::On { .. } => Err("a waker that acts inside the lock may never come back; write a script for it"),
+        Action::SpendBudget => Err(
+            "there is no budget outside of a runtime; leave it out and explore with --spent-budget, or write a script",
+        ),
+        Action::On { .. } => Err(
+            "a waker that acts inside the lock may never come back; leave it out and explore with --acting-wakers, or write a script",
+        ),
         Action::Resume { .. } => Err("when a task is resumed is the explorer's choice"),
         _ => Ok(()),
     }

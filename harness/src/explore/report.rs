@@ -83,6 +83,18 @@ pub struct Report {
 }
 
 impl Report {
+    /// Brings the outcomes into their order.
+    pub(super) fn sort(&mut self) {
+        self.outcomes.sort_by(|one, other| {
+            (one.verdict, !one.herd, std::cmp::Reverse(one.count), &one.lines).cmp(&(
+                other.verdict,
+                !other.herd,
+                std::cmp::Reverse(other.count),
+                &other.lines,
+            ))
+        });
+    }
+
     /// Returns the outcomes that speak against the lock.
     pub fn faults(&self) -> impl Iterator<Item = &Found> {
         self.outcomes.iter().filter(|found| found.is_fault())

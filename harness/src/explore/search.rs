@@ -1,7 +1,7 @@
 //! Takes a strategy through the schedules of one plan: in rounds of units that any number of threads share, merged in the
 //! order of the units, so that the result is the same whoever ran which. Between two rounds it can be saved.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,19 +9,21 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::books::mix;
 use super::confirm::confirm;
 use super::coverage::Coverage;
 use super::plan::Plan;
 use super::random::Random;
 use super::report::{End, Found, Report};
 use super::schedule::{Choice, Choices, Schedule};
+use super::shard::{First, Piece, STRAYS_MAX, Shard, Tree};
 use super::strategy::{Exhaustive, Sampled, Sampler, Stop};
 use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault, run_in_time};
 use crate::driver::ATTEMPTS_MAX;
 use crate::quiescence::TaskIndex;
 
 /// How many schedules a unit of a round has, at most; fewer where a fault ends the search.
-const UNIT: u64 = 4_096;
+pub(super) const UNIT: u64 = 4_096;
 const UNIT_TO_FAULT: u64 = 256;
 
 /// How many units a round has.
@@ -42,7 +44,12 @@ pub struct Search {
     /// The scenario as a text, and how it is explored: what a saved search must fit to.
     identity: Identity,
     /// The parts of the tree that are not exhausted; `None` before it was split.
-    parts: Option<Vec<Exhaustive>>,
+    parts: Option<Vec<Part>>,
+    /// Every part has a turn in each lap. The number of the part that is next, and the lap.
+    turn: (u64, u64),
+    /// What a shard must say of the tree, and of what it does not tell apart.
+    tree: Tree,
+    strays: BTreeMap<u64, u64>,
     is_exhausted: bool,
     next_block: u64,
     rounds: u64,
@@ -71,6 +78,15 @@ struct Identity {
     seed: u64,
     bounds: Bounds,
     reduce: bool,
+    #[serde(default)]
+    shard: Shard,
+}
+
+/// A part of the tree, which keeps its number.
+#[derive(Clone, Serialize, Deserialize)]
+struct Part {
+    number: u64,
+    tree: Exhaustive,
 }
 
 impl Identity {
@@ -81,12 +97,14 @@ impl Identity {
             seed: options.seed,
             bounds: options.bounds,
             reduce: options.reduce,
+            shard: options.shard,
         }
     }
 
     fn told(&self) -> String {
         let name = self.scenario.lines().next().unwrap_or_default();
-        format!("{name} by {} from seed {}", self.strategy, self.seed)
+        let shard = if self.shard == Shard::WHOLE { String::new() } else { format!(", shard {}", self.shard) };
+        format!("{name} by {} from seed {}{shard}", self.strategy, self.seed)
     }
 }
 
@@ -154,6 +172,9 @@ impl Search {
         Self {
             identity: Identity::of(plan, options),
             parts: None,
+            turn: (0, 0),
+            tree: Tree::default(),
+            strays: BTreeMap::new(),
             is_exhausted: false,
             next_block: 0,
             rounds: 0,
@@ -190,6 +211,8 @@ impl Search {
         Self {
             identity: self.identity.clone(),
             parts: self.parts.clone(),
+            tree: self.tree.clone(),
+            strays: self.strays.clone(),
             outcomes: self.outcomes.clone(),
             coverage: self.coverage.clone(),
             places: HashMap::default(),
@@ -238,7 +261,10 @@ impl Search {
 
     fn is_over(&mut self, options: &Options) -> bool {
         let is_spent = match options.budget {
-            Budget::Schedules(count) => self.schedules >= count,
+            Budget::Schedules(count) if samples_a_shard(options) => {
+                options.shard.first_from(self.next_block).saturating_mul(self.unit(options)) >= count
+            }
+            Budget::Schedules(count) => self.schedules >= options.shard.share(count),
             Budget::Time(time) => self.elapsed >= time,
         };
         self.end = if options.stop_at_fault && self.outcomes.iter().any(Found::is_fault) {
@@ -259,7 +285,7 @@ impl Search {
 
     fn left(&self, options: &Options) -> u64 {
         match options.budget {
-            Budget::Schedules(count) => count.saturating_sub(self.schedules),
+            Budget::Schedules(count) => options.shard.share(count).saturating_sub(self.schedules),
             Budget::Time(_) => u64::MAX,
         }
     }
@@ -276,62 +302,107 @@ impl Search {
             // A small tree needs no parts.
             None => {
                 let reduces = options.reduce && plan.objects().len() > 1 && !plan.keeps_futures;
-                let mut whole = Exhaustive::new(reduces);
-                let unit = self.unit(options);
-                let tally = work(&mut *self.machines[0], Unit::Part(&mut whole, unit.min(left)), options);
-                let is_whole = whole.is_done() || tally.has_fault && options.stop_at_fault || left <= unit;
-                // Of a small tree the number is known, unless it was reduced.
-                if !is_whole || reduces {
-                    self.estimate = Some(estimate(&mut *self.machines[0], options));
+                if options.shard != Shard::WHOLE {
+                    self.estimate_tree(reduces, options);
+                    self.split(reduces, options)
+                } else {
+                    let mut whole = Exhaustive::new(reduces);
+                    let unit = self.unit(options);
+                    let tally = work(&mut *self.machines[0], Unit::Part(&mut whole, unit.min(left)), options);
+                    let is_whole = whole.is_done() || tally.has_fault && options.stop_at_fault || left <= unit;
+                    if is_whole {
+                        // Of a small tree the number is known, unless it was reduced.
+                        if reduces {
+                            self.estimate_tree(reduces, options);
+                        }
+                        self.merge(locks, options, tally, First::default())?;
+                        self.is_exhausted = whole.is_done();
+                        self.parts = Some(vec![Part { number: 0, tree: whole }]);
+                        return Ok(());
+                    }
+                    // What this unit ran, the parts run again.
+                    self.machines[0].books_mut().forget_counts();
+                    self.estimate_tree(reduces, options);
+                    self.split(reduces, options)
                 }
-                if is_whole {
-                    self.merge(locks, options, tally)?;
-                    self.is_exhausted = whole.is_done();
-                    self.parts = Some(vec![whole]);
-                    return Ok(());
-                }
-                split(&mut *self.machines[0], reduces, options, &mut self.pruned)
             }
         };
+        if !parts.iter().any(|part| part.number >= self.turn.0) {
+            self.turn = (0, self.turn.1 + 1);
+        }
         let quota = self.unit(options);
+        let (from, lap) = self.turn;
         let mut units = Vec::new();
-        for part in parts.iter_mut().filter(|part| !part.is_done()).take(UNITS) {
+        let mut numbers = Vec::new();
+        for part in parts.iter_mut().filter(|part| part.number >= from).take(UNITS) {
             let share = quota.min(left);
             left -= share;
             if share > 0 {
-                units.push(Unit::Part(part, share));
+                numbers.push(part.number);
+                units.push(Unit::Part(&mut part.tree, share));
             }
         }
         let tallies = run_units(&mut self.machines, units, options);
-        for tally in tallies {
-            self.merge(locks, options, tally)?;
+        for (tally, part) in tallies.into_iter().zip(numbers) {
+            self.turn.0 = part + 1;
+            if options.shard != Shard::WHOLE {
+                *self.tree.schedules.entry(part).or_default() += tally.schedules;
+            }
+            self.merge(locks, options, tally, First { lap, part, at: 0 })?;
         }
-        parts.retain(|part| !part.is_done());
+        parts.retain(|part| !part.tree.is_done());
         self.is_exhausted = parts.is_empty();
         self.parts = Some(parts);
         Ok(())
+    }
+
+    fn estimate_tree(&mut self, reduces: bool, options: &Options) {
+        let estimate = aside(&mut *self.machines[0], |machine| estimate(machine, options));
+        (self.tree.reduces, self.tree.estimate) = (reduces, Some(estimate));
+        // A shard says how large its own part is when it has run it.
+        self.estimate = Some(estimate).filter(|_| options.shard == Shard::WHOLE);
+    }
+
+    /// Splits the tree, and returns the parts that belong to the shard.
+    fn split(&mut self, reduces: bool, options: &Options) -> Vec<Part> {
+        let mut pruned = 0;
+        // What it runs the parts run again, but for the runs that are broken off above them: what those see is seen.
+        let counts = self.machines[0].books_mut().take_counts();
+        let parts = split(&mut *self.machines[0], reduces, options, &mut pruned);
+        self.machines[0].books_mut().set_counts(counts);
+        let choices = parts.iter().flat_map(Exhaustive::beginning);
+        let hash = choices.fold(parts.len() as u64, mix);
+        self.tree.split = (parts.len() as u64, hash);
+        self.tree.pruned_by_split = pruned;
+        self.pruned += pruned;
+        let numbered = (0..).zip(parts).map(|(number, tree)| Part { number, tree });
+        numbered.filter(|part| options.shard.has(part.number)).collect()
     }
 
     fn sampled_round(&mut self, locks: &Explorable, options: &Options) -> Result<(), ExploreError> {
         let mut left = self.left(options);
         let mut units = Vec::new();
         for _ in 0..UNITS {
+            let block = options.shard.first_from(self.next_block);
+            if let (true, Budget::Schedules(count)) = (samples_a_shard(options), options.budget) {
+                left = count.saturating_sub(block.saturating_mul(self.unit(options)));
+            }
             let share = self.unit(options).min(left);
             left -= share;
             if share > 0 {
-                units.push(Unit::Block(self.next_block, share));
-                self.next_block += 1;
+                units.push(Unit::Block(block, share));
+                self.next_block = block + 1;
             }
         }
         let tallies = run_units(&mut self.machines, units, options);
         for tally in tallies {
-            self.merge(locks, options, tally)?;
+            self.merge(locks, options, tally, First::default())?;
         }
         Ok(())
     }
 
     /// Takes in what came of a unit. The first schedule of every new outcome is confirmed.
-    fn merge(&mut self, locks: &Explorable, options: &Options, tally: Tally) -> Result<(), ExploreError> {
+    fn merge(&mut self, locks: &Explorable, options: &Options, tally: Tally, turn: First) -> Result<(), ExploreError> {
         // A search that stops at a fault has not run what comes after it, on however many threads.
         if options.stop_at_fault && self.outcomes.iter().any(Found::is_fault) {
             return Ok(());
@@ -348,8 +419,16 @@ impl Search {
                 self.outcomes[*place].count += count;
             } else if self.outcomes.len() >= OUTCOMES_MAX || options.stop_at_fault && !is_fault {
                 self.others += count;
+                let is_counted = self.strays.len() < STRAYS_MAX || self.strays.contains_key(&key);
+                if options.shard != Shard::WHOLE && is_counted {
+                    *self.strays.entry(key).or_default() += count;
+                }
             } else {
-                let found = confirm(locks, &mut *self.machines[0], &options.bounds, &schedule)?;
+                let found =
+                    aside(&mut *self.machines[0], |machine| confirm(locks, machine, &options.bounds, &schedule))?;
+                if options.shard != Shard::WHOLE {
+                    self.tree.firsts.insert(key, First { at, ..turn });
+                }
                 self.places.insert(key, self.outcomes.len());
                 self.outcomes.push(Found { key, count, at: self.schedules + at, ..found });
             }
@@ -362,16 +441,7 @@ impl Search {
 
     /// Returns what was found so far.
     pub fn report(&self, plan: &Plan) -> Report {
-        let mut outcomes = self.outcomes.clone();
-        outcomes.sort_by(|one, other| {
-            (one.verdict, !one.herd, std::cmp::Reverse(one.count), &one.lines).cmp(&(
-                other.verdict,
-                !other.herd,
-                std::cmp::Reverse(other.count),
-                &other.lines,
-            ))
-        });
-        Report {
+        let mut report = Report {
             scenario: plan.scenario.name.clone(),
             strategy: self.identity.strategy,
             end: self.end.unwrap_or(End::Cut),
@@ -379,14 +449,43 @@ impl Search {
             pruned: self.pruned,
             estimate: self.estimate,
             diverged: self.diverged,
-            outcomes,
+            outcomes: self.outcomes.clone(),
             others: self.others,
             coverage: self.coverage.clone(),
             wakes: self.counts.0,
             grants: self.counts.1,
             polls: self.counts.2,
+        };
+        report.sort();
+        report
+    }
+
+    /// Returns what was found, as it is saved and joined with the other shards of the search.
+    pub fn piece(&self, plan: &Plan) -> Piece {
+        let is_part_of_a_tree = self.identity.shard != Shard::WHOLE && self.identity.strategy == Strategy::Exhaustive;
+        Piece {
+            scenario: self.identity.scenario.clone(),
+            report: self.report(plan),
+            tree: is_part_of_a_tree.then(|| self.tree.clone()),
+            strays: self.strays.clone(),
         }
     }
+}
+
+/// Returns whether the schedules of a shard can be numbered beforehand: those of blocks can.
+fn samples_a_shard(options: &Options) -> bool {
+    options.shard != Shard::WHOLE && options.strategy != Strategy::Exhaustive
+}
+
+/// Does something with a machine that is no part of the search, so that it is not counted.
+fn aside<T>(machine: &mut dyn Machine, act: impl FnOnce(&mut dyn Machine) -> T) -> T {
+    let books = machine.books_mut();
+    let (counts, coverage) = (books.take_counts(), std::mem::take(&mut books.coverage));
+    let result = act(machine);
+    let books = machine.books_mut();
+    books.set_counts(counts);
+    books.coverage = coverage;
+    result
 }
 
 /// Runs units on as many threads as there are machines, and returns what came of each, in their order.
@@ -437,6 +536,7 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
                     }
                     Some(true) => tally.count(machine, || part.schedule()),
                     Some(false) if part.stop() == Stop::Diverged => {
+                        machine.books_mut().uncount();
                         tally.diverged += 1;
                         astray = if part.correct() { 0 } else { astray + 1 };
                         if astray < ATTEMPTS_MAX {
@@ -445,7 +545,10 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
                         tally.stuck = Some(part.schedule());
                         break;
                     }
-                    Some(false) => tally.pruned += 1,
+                    Some(false) => {
+                        machine.books_mut().uncount();
+                        tally.pruned += 1;
+                    }
                 }
                 part.next();
                 if options.stop_at_fault && tally.has_fault {
@@ -557,8 +660,6 @@ fn estimate(machine: &mut dyn Machine, options: &Options) -> f64 {
         machine.run(&options.bounds, &mut probe);
         sum += probe.product;
     }
-    let books = machine.books_mut();
-    books.take_counts();
-    books.coverage = Coverage::default();
-    sum / f64::from(PROBES)
+    // A whole number, which is the same when it was saved and read back.
+    (sum / f64::from(PROBES)).round()
 }

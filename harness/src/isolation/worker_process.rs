@@ -275,6 +275,19 @@ fn welcome(
     }
 }
 
+/// Hears one run of a worker that wrote these lines, the first run of its first job.
+pub(super) fn hear<'l>(program: &Program, lines: impl Iterator<Item = &'l [u8]>) -> Result<Record, String> {
+    let mut heard = Heard::new(program, 1, 0);
+    for line in lines {
+        match heard.hear(line)? {
+            None => {}
+            Some(Heeded::Record(record)) => return Ok(record),
+            Some(Heeded::Trouble(message)) => return Err(message),
+        }
+    }
+    Ok(heard.broken_off(|at| Fault::Crashed { at, how: "no more lines".to_owned(), stderr: String::new() }))
+}
+
 /// What was heard of one run.
 struct Heard<'a> {
     program: &'a Program,

@@ -68,6 +68,12 @@ impl Exhaustive {
         Self { floor: part.stack.len(), ceiling: None, depth: 0, stop: Stop::No, done: false, ..part }
     }
 
+    /// Returns the choices that the part begins with, and an end, as words for a hash.
+    pub(crate) fn beginning(&self) -> impl Iterator<Item = u64> {
+        let choices = self.stack[..self.floor].iter();
+        choices.map(|node| (node.taken.kind() as u64) << 8 | node.taken.task() as u64).chain([u64::MAX])
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         self.done
     }
