@@ -105,6 +105,8 @@ pub(crate) struct Engine<S: Subject> {
     objects: Vec<Option<S::Object>>,
     slots: Vec<S::Slot>,
     free: Vec<usize>,
+    /// What was forgotten: never dropped while anybody looks, and then for good, or a long search would fill the memory.
+    forgotten: Vec<S::Slot>,
     tasks: Vec<Task>,
     /// Who each task is to a lock that knows its holder.
     identities: Vec<Identity>,
@@ -144,6 +146,7 @@ impl<S: Subject> Engine<S> {
             objects: (0..objects).map(|_| None).collect(),
             slots: Vec::new(),
             free: Vec::new(),
+            forgotten: Vec::new(),
             tasks: (0..tasks).map(|_| Task::default()).collect(),
             identities: plan.tasks.iter().map(|task| Identity::new(number, *task)).collect(),
             ready: 0,
@@ -431,7 +434,7 @@ impl<S: Subject> Engine<S> {
                 self.books.result(op, Fate::Forgotten);
                 let place = self.find_guard(task, object).expect("it was looked up");
                 let guard = self.tasks[task].belongings.remove(place);
-                self.subject.leak(&mut self.slots[guard.slot]);
+                self.forgotten.push(self.subject.take(&mut self.slots[guard.slot]));
                 self.free.push(guard.slot);
                 self.books.forget(object);
             }
@@ -988,6 +991,9 @@ impl<S: Subject> Engine<S> {
             if catch_unwind(AssertUnwindSafe(|| drop(object))).is_err() {
                 self.books.accuse(Verdict::Panicked);
             }
+        }
+        for mut slot in self.forgotten.drain(..) {
+            let _ = catch_unwind(AssertUnwindSafe(|| S::clear(&mut slot)));
         }
     }
 

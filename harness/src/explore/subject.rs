@@ -34,8 +34,10 @@ pub(crate) trait Subject: Send + 'static {
     /// Drops what is in a slot: the operation, or its guard.
     fn clear(slot: &mut Self::Slot);
 
-    /// Leaks what is in a slot, and leaves it empty.
-    fn leak(&self, slot: &mut Self::Slot);
+    /// Takes what is in a slot out with its slot, and leaves an empty one. It does not move.
+    fn take(&self, slot: &mut Self::Slot) -> Self::Slot {
+        std::mem::replace(slot, self.slot())
+    }
 
     /// Tries an object and lets go of it; calls `tried` in between with whether it was free.
     fn probe(&self, object: &Self::Object, tried: &mut dyn FnMut(bool));
@@ -82,10 +84,6 @@ where
         slot.set(None);
     }
 
-    fn leak(&self, slot: &mut Self::Slot) {
-        std::mem::forget(std::mem::replace(slot, self.slot()));
-    }
-
     fn probe(&self, object: &Arc<M>, tried: &mut dyn FnMut(bool)) {
         (self.probe)(object, tried);
     }
@@ -117,10 +115,6 @@ impl Subject for Erased {
     fn clear(slot: &mut Self::Slot) {
         // Taken out first: what a guard's drop panics with leaves an empty slot.
         drop(slot.take());
-    }
-
-    fn leak(&self, slot: &mut Self::Slot) {
-        std::mem::forget(slot.take());
     }
 
     fn probe(&self, object: &Arc<dyn Object>, tried: &mut dyn FnMut(bool)) {
