@@ -149,7 +149,8 @@ macro_rules! implement {
                     self.core.try_acquire(Location::caller(), || self.flag.take()).is_ok()
                 }
                 fn release(&self) {
-                    self.core.release(|| self.flag.release());
+                    // As an owned guard is released, in more steps than a borrowed one.
+                    self.core.release(true, || self.flag.release());
                 }
                 fn holder(&self) -> Option<Task> {
                     self.core.holding().map(|held| held.key.bits())
