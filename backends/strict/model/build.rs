@@ -1,6 +1,6 @@
 //! Writes the copies of the strict mutex that the model runs: a faithful one and one per mutation.
 //!
-//! In the faithful copy loom's atomics and mutex stand in the place of std's, in the file that is modelled, and each file
+//! In the faithful copy loom's atomics and mutexes stand in the place of std's, in the files that are modelled, and each file
 //! finds the others beside it. Every replacement must match exactly once, or the build fails: neither the model nor a
 //! mutation can go stale unnoticed.
 
@@ -18,10 +18,10 @@ const SOURCE: &str = "../src";
 const FILES: &[&str] =
     &["acquire", "cycle", "error", "event", "guard", "library", "mutex", "place", "state", "statistics", "task"];
 
-/// The file that is modelled.
-const MODELLED: &str = "state";
+/// The files that are modelled. Mutations are made in the first.
+const MODELLED: &[(&str, &[Edit])] = &[("state", STATE), ("cycle", CYCLE)];
 
-const LOOM: &[Edit] = &[
+const STATE: &[Edit] = &[
     (
         "use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};",
         "use loom::sync::atomic::{AtomicU64, AtomicUsize, Ordering};",
@@ -29,6 +29,17 @@ const LOOM: &[Edit] = &[
     (
         "use std::sync::{Arc, Mutex, MutexGuard, PoisonError};",
         "use loom::sync::{Mutex, MutexGuard};\nuse std::sync::{Arc, PoisonError};",
+    ),
+];
+
+const CYCLE: &[Edit] = &[
+    (
+        "use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};",
+        "use loom::sync::{Mutex, MutexGuard};\nuse std::sync::{Arc, PoisonError};",
+    ),
+    (
+        "static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);",
+        "loom::lazy_static! { static ref REGISTRY: Mutex<Registry> = Mutex::default(); }",
     ),
 ];
 
@@ -75,9 +86,10 @@ fn write_copy(out: &Path, index: &mut String, name: &str, edits: &[Edit]) {
     for file in FILES {
         let path = Path::new(SOURCE).join(file).with_extension("rs");
         let mut text = fs::read_to_string(&path).expect("the files of the strict mutex are in backends/strict/src");
-        if *file == MODELLED {
-            for edit in LOOM.iter().chain(edits) {
-                text = replace(name, &text, edit);
+        for (modelled, loom) in MODELLED {
+            let edits = if *modelled == MODELLED[0].0 { edits } else { &[] };
+            if file == modelled {
+                text = loom.iter().chain(edits).fold(text, |text, edit| replace(name, file, &text, edit));
             }
         }
         let copy = folder.join(file).with_extension("rs");
@@ -87,11 +99,11 @@ fn write_copy(out: &Path, index: &mut String, name: &str, edits: &[Edit]) {
     writeln!(index, "}}\nimplement!({name});\n").expect("a string takes all");
 }
 
-fn replace(name: &str, source: &str, (original, replacement): &Edit) -> String {
+fn replace(name: &str, file: &str, source: &str, (original, replacement): &Edit) -> String {
     let matches = source.matches(original).count();
     assert!(
         matches == 1,
-        "{name}: its original matches {matches} times in backends/strict/src/{MODELLED}.rs and must match once; bring it up \
+        "{name}: its original matches {matches} times in backends/strict/src/{file}.rs and must match once; bring it up \
          to date in backends/strict/model/src/mutation.rs:\n{original}"
     );
     source.replacen(original, replacement, 1)

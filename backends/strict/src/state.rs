@@ -376,9 +376,9 @@ impl Core {
         Ok(guard)
     }
 
-    /// Releases the mutex; `release` drops the library's guard.
+    /// Releases the mutex; `release` drops the library's guard, which may be the last share of the value if it is owned.
     #[inline]
-    pub(crate) fn release(&self, release: impl FnOnce()) {
+    pub(crate) fn release(&self, is_owned: bool, release: impl FnOnce()) {
         if self.mode == Mode::EveryReentry {
             self.holding.store(0, Ordering::Relaxed);
             release();
@@ -388,14 +388,19 @@ impl Core {
                 self.promise();
             }
         } else {
-            let registry = self.registry();
-            self.holding.store(0, Ordering::Relaxed);
-            drop(registry);
-            // Under no lock: the library's guard may be the last share of the value, which is then dropped with it.
-            release();
             let mut afterwards = Afterwards::default();
-            let _registry = self.registry();
+            let mut registry = self.registry();
+            self.holding.store(0, Ordering::Relaxed);
+            if is_owned {
+                // Under no lock: the value is not ours, and may be dropped with its guard.
+                drop(registry);
+                release();
+                registry = self.registry();
+            } else {
+                release();
+            }
             afterwards.wake = self.queue().promise();
+            drop(registry);
         }
     }
 
@@ -461,7 +466,7 @@ mod tests {
         }
 
         fn release(&self) {
-            self.core.release(|| self.is_taken.set(false));
+            self.core.release(true, || self.is_taken.set(false));
         }
     }
 
@@ -477,7 +482,7 @@ mod tests {
         assert!(lock.poll(holder, &mut asking(), Waker::noop()).is_ready());
         let (mut first, mut second) = (asking(), asking());
         assert!(lock.poll(waits, &mut first, Waker::noop()).is_pending());
-        lock.core.release(|| {
+        lock.core.release(true, || {
             lock.is_taken.set(false);
             assert!(lock.poll(newcomer, &mut second, Waker::noop()).is_pending());
         });

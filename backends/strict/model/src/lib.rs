@@ -2,8 +2,8 @@
 //!
 //! # Method
 //!
-//! The subject is the source of `backends/strict/src/state.rs` itself. The strict mutex has no `cfg` for this: the build
-//! script copies its files, puts loom's atomics and mutex in the place of std's in that one, and compiles the copy here.
+//! The subject is the source of `backends/strict/src` itself, above all `state.rs`. The strict mutex has no `cfg` for this:
+//! the build script copies its files, puts loom's atomics and mutexes in the place of std's, and compiles the copy here.
 //! It writes one more copy for each known mutation, textual replacements that must match exactly once. If the queue
 //! changes so that a replacement no longer matches, this crate does not build, so a mutation cannot go stale.
 //!
@@ -20,11 +20,13 @@
 //! it alone to know that nobody must be woken. That nobody is left behind by these two, and that nobody is taken for the
 //! holder who is not, is what the models are about.
 //!
-//! What is not modelled is [`Mode::EndlessWaits`]: there every acquire, wait, release and hand-over is made under the one
-//! lock of the registry, and so is each judgement, so that there are no steps which could fall between two others. What the
-//! registry reads beside its lock is whether a task is parked and woken, and how many clones of its waker there are. These
-//! are written by the task before and after its polls and by whoever wakes it, and each of them errs to one side: until all
-//! have been written, the task counts as one that may go on.
+//! In [`Mode::EndlessWaits`] every acquire, wait, release and hand-over, and each judgement, is made under the one lock of the
+//! registry. What there is to prove is that each of them leaves behind what the others may judge by. Threads that block
+//! show it: of two that cross, one is refused and not both.
+//!
+//! What is not modelled is what the registry reads beside its lock: whether a task is parked and woken, and how many clones
+//! of its waker there are. These are written by the task before and after its polls and by whoever wakes it, and each of
+//! them errs to one side: until all have been written, the task counts as one that may go on.
 //!
 //! [`Mode::EndlessWaits`]: https://docs.rs/keyalike-strict/latest/keyalike_strict/enum.Mode.html
 //!

@@ -9,7 +9,7 @@ use std::task::{Poll, Wake, Waker};
 use loom::sync::Notify;
 use loom::thread::{self, JoinHandle};
 
-use crate::queue::{Acquire, Make, Mutex, Task};
+use crate::queue::{Acquire, Make, Mutex, Refuses, Task};
 
 const MAIN: Task = 1;
 const A: Task = 2;
@@ -22,7 +22,7 @@ pub struct Model {
     /// Its name.
     pub name: &'static str,
     /// What one execution does.
-    pub play: fn(&Rc<dyn Mutex>),
+    pub play: fn(Make),
     /// How often a thread that could go on is made to stand back, in one execution.
     pub preemptions_max: usize,
 }
@@ -32,8 +32,10 @@ pub const MODELS: &[Model] = &[
     Model { name: "release_beside_an_acquire", play: release_beside_an_acquire, preemptions_max: 3 },
     Model { name: "waiter_beside_a_newcomer", play: waiter_beside_a_newcomer, preemptions_max: 3 },
     Model { name: "interrupted_wait", play: interrupted_wait, preemptions_max: 3 },
-    Model { name: "own_future_beside_a_newcomer", play: own_future_beside_a_newcomer, preemptions_max: 3 },
+    Model { name: "own_future_beside_a_newcomer", play: own_future_beside_a_newcomer, preemptions_max: 2 },
     Model { name: "try_beside_a_waiter", play: try_beside_a_waiter, preemptions_max: 3 },
+    Model { name: "threads_that_cross", play: threads_that_cross, preemptions_max: 3 },
+    Model { name: "threads_that_do_not_cross", play: threads_that_do_not_cross, preemptions_max: 2 },
 ];
 
 /// Returns the model of that name.
@@ -60,10 +62,7 @@ pub fn check(model: Model, make: Make) -> Result<usize, String> {
     let checked = catch_unwind(AssertUnwindSafe(|| {
         builder.check(move || {
             count.fetch_add(1, Ordering::Relaxed);
-            let mutex = make();
-            (model.play)(&mutex);
-            assert_eq!((mutex.waiting(), mutex.holder()), (0, None), "nobody waits and nobody holds in the end");
-            assert!(mutex.try_acquire(), "it is free in the end");
+            (model.play)(make);
         });
     }));
     let executions = executions.load(Ordering::Relaxed);
@@ -131,30 +130,41 @@ fn acquires(mutex: &Rc<dyn Mutex>, task: Task) -> JoinHandle<()> {
     })
 }
 
+/// Checks that nobody waits and nobody holds.
+fn check_is_over(mutex: &Rc<dyn Mutex>) {
+    assert_eq!((mutex.waiting(), mutex.holder()), (0, None), "nobody waits and nobody holds in the end");
+    assert!(mutex.try_acquire(), "it is free in the end");
+}
+
 fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     threads.into_iter().for_each(|thread| thread.join().expect("loom ends the execution at the first panic"));
 }
 
 /// A asks while main releases: it finds the mutex free, or is woken.
-fn release_beside_an_acquire(mutex: &Rc<dyn Mutex>) {
+fn release_beside_an_acquire(make: Make) {
+    let mutex = &make(Refuses::EveryReentry);
     take(mutex, MAIN);
     let a = acquires(mutex, A);
     use_and_release(mutex, Some(MAIN));
     join([a]);
     assert_eq!(mutex.value().get(), 2);
+    check_is_over(mutex);
 }
 
 /// A and B ask while main releases. One of them may have seen nobody wait, and be faster than the one it is promised to.
-fn waiter_beside_a_newcomer(mutex: &Rc<dyn Mutex>) {
+fn waiter_beside_a_newcomer(make: Make) {
+    let mutex = &make(Refuses::EveryReentry);
     take(mutex, MAIN);
     let threads = [acquires(mutex, A), acquires(mutex, B)];
     use_and_release(mutex, Some(MAIN));
     join(threads);
     assert_eq!(mutex.value().get(), 3);
+    check_is_over(mutex);
 }
 
 /// A waits, and gives up while main releases: what it was promised goes to B.
-fn interrupted_wait(mutex: &Rc<dyn Mutex>) {
+fn interrupted_wait(make: Make) {
+    let mutex = &make(Refuses::EveryReentry);
     take(mutex, MAIN);
     let runs = Runs::new(A);
     let mut given_up = Rc::clone(mutex).acquire();
@@ -167,10 +177,12 @@ fn interrupted_wait(mutex: &Rc<dyn Mutex>) {
     use_and_release(mutex, Some(MAIN));
     join([a, b]);
     assert_eq!(mutex.value().get(), 2);
+    check_is_over(mutex);
 }
 
 /// A keeps a future that waits, and never polls it again; another future of A waits for the mutex. B comes between.
-fn own_future_beside_a_newcomer(mutex: &Rc<dyn Mutex>) {
+fn own_future_beside_a_newcomer(make: Make) {
+    let mutex = &make(Refuses::EveryReentry);
     take(mutex, MAIN);
     let b = acquires(mutex, B);
     let a = {
@@ -187,10 +199,12 @@ fn own_future_beside_a_newcomer(mutex: &Rc<dyn Mutex>) {
     use_and_release(mutex, Some(MAIN));
     join([a, b]);
     assert_eq!(mutex.value().get(), 3);
+    check_is_over(mutex);
 }
 
 /// A waits while main releases, and B tries: it is refused, or has the mutex for itself.
-fn try_beside_a_waiter(mutex: &Rc<dyn Mutex>) {
+fn try_beside_a_waiter(make: Make) {
+    let mutex = &make(Refuses::EveryReentry);
     take(mutex, MAIN);
     let a = acquires(mutex, A);
     let b = {
@@ -204,4 +218,53 @@ fn try_beside_a_waiter(mutex: &Rc<dyn Mutex>) {
     use_and_release(mutex, Some(MAIN));
     join([a, b]);
     assert!((2..=3).contains(&mutex.value().get()));
+    check_is_over(mutex);
+}
+
+/// A holds m and asks for n, B holds n and asks for m, each on a thread that blocks. One of them is refused and releases
+/// what it holds, and the other one gets what it asks for.
+fn threads_that_cross(make: Make) {
+    let (m, n) = (make(Refuses::EndlessWaits), make(Refuses::EndlessWaits));
+    let both_hold = [(A, &m), (B, &n)];
+    for (task, mutex) in both_hold {
+        let granted = mutex.acquire_blocking(task, Waker::noop(), &|| panic!("it is free"));
+        assert!(granted);
+    }
+    let crosses = |task: Task, holds: &Rc<dyn Mutex>, asks: &Rc<dyn Mutex>| {
+        let (holds, asks) = (Rc::clone(holds), Rc::clone(asks));
+        thread::spawn(move || {
+            let runs = Runs::new(task);
+            let granted = asks.acquire_blocking(task, &runs.waker, &|| runs.signal.0.wait());
+            if granted {
+                use_and_release(&asks, None);
+            } else {
+                // Whoever was refused has the mutex still, so this is a data race if another one has it too.
+                holds.value().set(holds.value().get() + 10);
+            }
+            use_and_release(&holds, None);
+        })
+    };
+    join([crosses(A, &m, &n), crosses(B, &n, &m)]);
+    let values = [m.value().get(), n.value().get()];
+    assert!(values == [1, 12] || values == [12, 1], "one of them is refused, and one granted: {values:?}");
+    check_is_over(&m);
+    check_is_over(&n);
+}
+
+/// A and B block while main releases: one may come between the release and its promise, and nobody is refused.
+fn threads_that_do_not_cross(make: Make) {
+    let mutex = make(Refuses::EndlessWaits);
+    assert!(mutex.acquire_blocking(MAIN, Waker::noop(), &|| panic!("it is free")));
+    let threads = [A, B].map(|task| {
+        let mutex = Rc::clone(&mutex);
+        thread::spawn(move || {
+            let runs = Runs::new(task);
+            assert!(mutex.acquire_blocking(task, &runs.waker, &|| runs.signal.0.wait()), "there is no cycle");
+            use_and_release(&mutex, None);
+        })
+    });
+    use_and_release(&mutex, None);
+    join(threads);
+    assert_eq!(mutex.value().get(), 3);
+    check_is_over(&mutex);
 }

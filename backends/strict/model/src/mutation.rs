@@ -82,4 +82,14 @@ pub const MUTATIONS: &[Mutation] = &[
         edits: &[("        if was_promised {", "        if false && was_promised {")],
         caught_by: &["interrupted_wait"],
     },
+    Mutation {
+        name: "ends_a_refused_wait_a_step_later",
+        edits: &[(
+            "                self.leave_locked(asking, &mut queue, registry.as_deref_mut(), &mut afterwards);
+                drop((queue, registry));",
+            "                drop((queue, registry));
+                self.leave(asking);",
+        )],
+        caught_by: &["threads_that_cross"],
+    },
 ];

@@ -18,10 +18,21 @@ pub trait Acquire {
     fn poll(&mut self, task: Task, waker: &Waker) -> Poll<()>;
 }
 
-/// A strict mutex of the default mode.
+/// Which mode a mutex has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refuses {
+    /// The default mode.
+    EveryReentry,
+    /// The one that follows waits.
+    EndlessWaits,
+}
+
+/// A strict mutex.
 pub trait Mutex {
     /// Begins an acquire.
     fn acquire(self: Rc<Self>) -> Box<dyn Acquire>;
+    /// Acquires for a thread, which calls `park` until `waker` is called. Returns whether it was granted.
+    fn acquire_blocking(&self, thread: Task, waker: &Waker, park: &dyn Fn()) -> bool;
     /// Takes the mutex if that needs no waiting. Nobody is noted as the holder.
     fn try_acquire(&self) -> bool;
     /// Releases the mutex. Only who holds it may call it.
@@ -34,8 +45,11 @@ pub trait Mutex {
     fn value(&self) -> &Cell<u32>;
 }
 
+/// What tells a thread from a task, in the number of who asks.
+const THREADS: u64 = 5 << 45;
+
 /// Makes a free mutex.
-pub type Make = fn() -> Rc<dyn Mutex>;
+pub type Make = fn(Refuses) -> Rc<dyn Mutex>;
 
 /// A library's lock, as weak as it may be: a release synchronizes with the take that finds it free, and with nothing else.
 /// Like theirs, it is taken and released by reading and writing in one (loom leaves a plain store beside these unordered).
@@ -61,11 +75,11 @@ impl Flag {
 
 /// A copy of the queue that can be made.
 trait Copied: 'static {
-    fn make() -> Rc<dyn Mutex>;
+    fn make(refuses: Refuses) -> Rc<dyn Mutex>;
 }
 
-fn make<C: Copied>() -> Rc<dyn Mutex> {
-    C::make()
+fn make<C: Copied>(refuses: Refuses) -> Rc<dyn Mutex> {
+    C::make(refuses)
 }
 
 /// The queue as it is.
@@ -87,6 +101,7 @@ macro_rules! implement {
         const _: () = {
             use std::sync::Arc;
 
+            use $copy::cycle::Blocked;
             use $copy::mutex::Mode;
             use $copy::state::{Asking, Core};
             use $copy::task::Key;
@@ -102,8 +117,12 @@ macro_rules! implement {
             }
 
             impl Copied for Core {
-                fn make() -> Rc<dyn Mutex> {
-                    Rc::new(Strict { core: Arc::new(Core::new(Mode::EveryReentry)), flag: Flag::new() })
+                fn make(refuses: Refuses) -> Rc<dyn Mutex> {
+                    let mode = match refuses {
+                        Refuses::EveryReentry => Mode::EveryReentry,
+                        Refuses::EndlessWaits => Mode::EndlessWaits,
+                    };
+                    Rc::new(Strict { core: Arc::new(Core::new(mode)), flag: Flag::new() })
                 }
             }
 
@@ -111,11 +130,27 @@ macro_rules! implement {
                 fn acquire(self: Rc<Self>) -> Box<dyn Acquire> {
                     Box::new(Asks { mutex: self, asking: Asking::new(Location::caller()) })
                 }
+                fn acquire_blocking(&self, thread: Task, waker: &Waker, park: &dyn Fn()) -> bool {
+                    // As `block` in mutex.rs does, which knows its thread.
+                    let key = Key::from_bits(THREADS | thread).expect("threads are counted from 1");
+                    let blocked = Blocked::new(key);
+                    let mut asking = Asking::blocking(Location::caller());
+                    loop {
+                        let mut cx = Context::from_waker(waker);
+                        if let Poll::Ready(reply) = self.core.poll_by(key, &mut asking, &mut cx, || self.flag.take()) {
+                            return reply.is_ok();
+                        }
+                        if !blocked.judge() {
+                            park();
+                        }
+                    }
+                }
                 fn try_acquire(&self) -> bool {
                     self.core.try_acquire(Location::caller(), || self.flag.take()).is_ok()
                 }
                 fn release(&self) {
-                    self.core.release(|| self.flag.release());
+                    // As an owned guard is released, in more steps than a borrowed one.
+                    self.core.release(true, || self.flag.release());
                 }
                 fn holder(&self) -> Option<Task> {
                     self.core.holding().map(|held| held.key.bits())
