@@ -78,6 +78,7 @@ const STEPS: &[Step] = &[
          --backend trio+anyio@4.6.1 --backend trio+anyio@4.16.0",
     ),
     test("tests with no backend", "test"),
+    step("targets of cargo fuzz", "check --locked --manifest-path fuzz/Cargo.toml"),
     test(
         "tests of backend-async-lock alone",
         "test -p keyalike-backends -p keyalike-suites --features backend-async-lock",
