@@ -1,5 +1,5 @@
-//! `keyalike explore` and `keyalike merge` with every backend built in: shards, and what is kept of a search that was cut
-//! off.
+//! `keyalike explore`, `merge` and `stress` with every backend built in: shards, what is kept of a search that was cut off,
+//! twists, and threads.
 
 mod program;
 
@@ -223,4 +223,53 @@ fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
     assert!(fs::read(&file).expect("it is there") == before, "the checkpoint before is lost");
     assert!(!place.path("checkpoint.partial").exists(), "what is left lies on the full disk");
     assert_eq!(place.told(&["--budget", "20000", "--checkpoint", &place.text("checkpoint")]), told);
+}
+
+/// The three-task scenario of the suites, whose outcomes are few.
+const FEW: [&str; 4] = ["explore", "--scenario", "explored/three-tasks", "--backend"];
+
+#[test]
+fn twists_run_on_a_runtime_and_are_judged() {
+    let twists = ["--acting-wakers", "--spent-budget"];
+    let of = |locks: &'static str| [&FEW[..], &[locks], &twists].concat();
+    let fine = ["15 scripts on tokio", "a waker that panics: 3 completed", "whose budget is spent: 3 completed"];
+    check(&of("tokio"), 0, &fine);
+    // It wakes under its own lock, and a waker that panics takes a wake-up with it: suites/ledger.toml has both.
+    check(
+        &of("async-lock"),
+        1,
+        &["hung, by a waker that polls its task at once", "lost-wakeup !, by a waker that panics"],
+    );
+    check(&[&of("tokio")[..], &["--shard", "1/2"]].concat(), 2, &["cannot be used with"]);
+}
+
+#[test]
+fn threads_are_stressed() {
+    let place = Place::new();
+    fs::write(place.path("own.scenario"), "mutex m\n\nA[1..3]: acquire m, release m\n").expect("a file can be written");
+    let own = place.text("own.scenario");
+    let tokio = ["stress", "--backend", "tokio", "--budget", "520"];
+    check(&tokio, 0, &["A: acquire m, release m", "20 rounds by 2 threads with affinity none"]);
+    let spread = [&tokio[..], &["--program", &own, "--affinity", "spread", "--threads", "7"]].concat();
+    check(&spread, 0, &["rounds by 6 threads with affinity spread", "rounds: completed"]);
+    check(&[&tokio[..], &["--program", "explored/two-locks"]].concat(), 0, &["explored/two-locks  tokio"]);
+}
+
+#[rstest]
+#[case::few_threads(&["--threads", "1"], "has 2 tasks", "1 threads are too few")]
+#[case::program(&["--program", "explored/thre-tasks"], "did you mean `explored/three-tasks`?", "program")]
+#[case::affinity(&["--affinity", "far"], "there is no affinity `far`", "none, spread, same")]
+#[case::budget(&["--budget", "much"], "is no budget", "rounds above 0")]
+#[case::backend(&["--backend", "tokoi"], "tokoi", "backend to explore")]
+#[case::deed(&["--program", "FORGETS"], "A does `forget m`, which is not stressed", "waits for ever")]
+fn wrong_usage_of_stress_is_told(#[case] arguments: &[&str], #[case] said: &str, #[case] more: &str) {
+    let place = Place::new();
+    fs::write(place.path("own.scenario"), "mutex m\n\nA: acquire m, forget m\n").expect("a file can be written");
+    let own = place.text("own.scenario");
+    let mut command = program(&["stress"]);
+    command.args(arguments.iter().map(|argument| if *argument == "FORGETS" { own.as_str() } else { argument }));
+    if !arguments.contains(&"--backend") {
+        command.args(["--backend", "tokio"]);
+    }
+    check_output(command, 2, &[said, more]);
 }

@@ -111,8 +111,8 @@ fn assert_interrupted(output: &Output, code: i32) {
 #[test]
 fn an_exploration_that_was_interrupted_goes_on() {
     let place = Place::new();
-    let arguments = ["--budget", "700000", "--checkpoint", &place.text("checkpoint")];
-    let whole = told(place.explore(&["--budget", "700000"]), 0);
+    let arguments = ["--budget", "400000", "--checkpoint", &place.text("checkpoint")];
+    let whole = told(place.explore(&["--budget", "400000"]), 0);
     for (signal, code, ticks) in [("INT", 130, 0), ("TERM", 143, 30), ("INT", 130, 20)] {
         let mut running = Running::new(place.explore(&arguments));
         running.until_it_listens();
@@ -189,11 +189,22 @@ fn a_kill_rate_that_was_interrupted_tells_what_it_has() {
 }
 
 #[test]
+fn a_stress_that_was_interrupted_tells_what_it_met() {
+    let mut running = Running::new(program(&["stress", "--backend", "tokio", "--budget", "1h"]));
+    running.until_it_listens();
+    running.until_it_has_worked(10);
+    running.signal(&["INT"]);
+    let output = running.output();
+    assert_interrupted(&output, 130);
+    assert!(text(&output).contains("rounds: completed"), "{}", text(&output));
+}
+
+#[test]
 fn a_run_that_was_interrupted_goes_on() {
     let place = Place::new();
     let run = |resume: &str| {
         let mut command = program(&["run", "--backend", "tokio", "--backend", "smol", "--scenario", "fairness"]);
-        command.args(["--scenario", "blocking", "--repeat", "60", "--resume", &place.text(resume)]);
+        command.args(["--scenario", "blocking", "--repeat", "30", "--resume", &place.text(resume)]);
         command
     };
     let whole = told(run("whole"), 0);

@@ -98,11 +98,12 @@ const STEPS: &[Step] = &[
     test("tests of backend-smol alone", "test --features backend-smol --test features --test smol"),
     test("tests of backend-python alone", "test --features backend-python --test features --test python"),
     test("tests of backend-async-std alone", "test --features backend-async-std --test features --test async-std"),
+    step("targets of cargo fuzz", "check --locked --manifest-path fuzz/Cargo.toml"),
     test(
         "tests of every backend, of the strict mutex and of the kit",
         everything!(
             "--test features --test tokio --test async-std --test smol --test explore --test programs \
-             --test with_backends --test searches --test walk_through --test worker_faults \
+             --test with_backends --test searches --test interrupts --test walk_through --test worker_faults \
              --test by_hand --test endless_waits --test allocations --test events --test bad_input --test certify"
         ),
     ),
