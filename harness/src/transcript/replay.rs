@@ -293,3 +293,29 @@ impl Replay {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::within_its_poll(1, 0, Some(0), true)]
+    #[case::by_nobody_knows_whom(1, 0, None, true)]
+    #[case::before_its_poll(0, 0, Some(0), false)]
+    #[case::for_another_object(1, 0, Some(7), false)]
+    #[case::another_task(1, 3, Some(0), false)]
+    fn kept_future_is_told_by_a_wake_within_its_own_poll(
+        #[case] step: usize,
+        #[case] woken: TaskIndex,
+        #[case] by: Option<ObjectIndex>,
+        #[case] is_told: bool,
+    ) {
+        let event = |step, task, role, what| Event { at: At::Step(step), task: Some(task), role, what };
+        let mut replay = Replay::default();
+        replay.apply(&event(step, woken, Role::Effect, What::Woken { object: by }));
+        replay.apply(&event(1, 0, Role::Result, What::Pending { object: 0, future: 0 }));
+        assert_eq!(replay.kept.first().map(|kept| kept.woken), Some(is_told));
+    }
+}
