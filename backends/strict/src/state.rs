@@ -388,20 +388,26 @@ impl Core {
                 self.promise();
             }
         } else {
-            let mut afterwards = Afterwards::default();
-            let mut registry = self.registry();
-            self.holding.store(0, Ordering::Relaxed);
-            if is_owned {
-                // Under no lock: the value is not ours, and may be dropped with its guard.
-                drop(registry);
-                release();
-                registry = self.registry();
-            } else {
-                release();
-            }
-            afterwards.wake = self.queue().promise();
-            drop(registry);
+            self.release_followed(is_owned, release);
         }
+    }
+
+    /// Releases the mutex in the mode that follows waits.
+    #[cold]
+    fn release_followed(&self, is_owned: bool, release: impl FnOnce()) {
+        let mut afterwards = Afterwards::default();
+        let mut registry = self.registry();
+        self.holding.store(0, Ordering::Relaxed);
+        if is_owned {
+            // Under no lock: the value is not ours, and may be dropped with its guard.
+            drop(registry);
+            release();
+            registry = self.registry();
+        } else {
+            release();
+        }
+        afterwards.wake = self.queue().promise();
+        drop(registry);
     }
 
     #[cold]
