@@ -71,3 +71,11 @@ fn release_is_left_out_only_if_it_cannot_be(#[case] code: i32, #[case] said: &[&
     command.env("PYTHONPATH", folder.path());
     program::check_output(command, 3, said);
 }
+
+/// Scripts that nobody wrote, found with planted locks, convict a release that was found faulty in its time.
+#[test]
+fn scripts_that_nobody_wrote_convict_tokio_0_2_3() {
+    let arguments = ["kill-rate", "--strategy", "uniform", "--budget", "3000", "--release"];
+    let both = [&arguments[..], &["smol+tokio@0.2.3", "--release", "tokio"]].concat();
+    check(&both, 0, &["| `tokio` | 0 | none | - |", "leaked", "m is held by nobody, yet refused"]);
+}
