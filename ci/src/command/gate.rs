@@ -98,7 +98,7 @@ const STEPS: &[Step] = &[
     test("tests of backend-smol alone", "test --features backend-smol --test features --test smol"),
     test("tests of backend-python alone", "test --features backend-python --test features --test python"),
     test("tests of backend-async-std alone", "test --features backend-async-std --test features --test async-std"),
-    step("targets of cargo fuzz", "check --locked --manifest-path fuzz/Cargo.toml"),
+    step("targets of cargo fuzz", "check --locked --manifest-path ci/fuzz/Cargo.toml"),
     test(
         "tests of every backend, of the strict mutex and of the kit",
         everything!(
