@@ -104,6 +104,6 @@ fn pair<R: Runtime, L: LockLibrary>(runtime: Named, locks: Named, native: &str, 
         id,
         locks: locks.id,
         native,
-        start: Box::new(move || Arc::new(Pair::<R, L>::new(start(), description.clone()))),
+        start: Box::new(move || Arc::new(Pair::of::<L>(start(), description.clone()))),
     }
 }

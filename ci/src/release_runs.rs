@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Remote};
+use harness::backend::{Backend, Description, Remote};
 use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::runner::Options;
@@ -29,8 +29,9 @@ pub(crate) struct ReleaseRuns {
 
 /// What running a release came to.
 pub(crate) enum Ran {
-    /// It ran.
-    Cells(Vec<CellReport>),
+    /// It ran, as this backend: it may pass on the locks of another package or lie beneath them, and may need another runtime
+    /// than its neighbours.
+    Cells(Vec<CellReport>, Box<Description>),
     /// It could not be had, and its neighbours may be: with the reason.
     Skipped(String),
 }
@@ -76,10 +77,11 @@ impl ReleaseRuns {
         let workers = Arc::new(BackendChoice::default().workshop());
         let options = Options { runs: 1, workers, isolate: false };
         match start(&Release::of(pair, version), &self.places, &options.workers) {
-            Ok(backend) => Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?)),
-            Err(Failure::Release(error)) if error.is_of_release() => Ok(Ran::Skipped(error.to_string())),
-            // Libraries that do not go together are told by the worker instead of a hello. Any other trouble is its own.
-            Err(Failure::Isolation(error)) if error.is_refusal() => Ok(Ran::Skipped(error.to_string())),
+            Ok(backend) => {
+                let description = Box::new(backend.description().clone());
+                Ok(Ran::Cells(cells::run(programs, &[backend], &options, None)?, description))
+            }
+            Err(failure) if is_of_release(&failure) => Ok(Ran::Skipped(failure.to_string())),
             Err(failure) => Err(failure),
         }
     }
@@ -109,7 +111,17 @@ pub(crate) fn start(release: &Release, places: &Places, workshop: &Workshop) -> 
     Ok(Arc::new(Remote::greet(workshop, command)?.called(&release.id)))
 }
 
-/// Starts every release that an id means.
+/// Returns whether one release alone cannot be had, so that its neighbours may be.
+fn is_of_release(failure: &Failure) -> bool {
+    match failure {
+        Failure::Release(error) => error.is_of_release(),
+        // Libraries that do not go together are told by the worker instead of a hello. Any other trouble is its own.
+        Failure::Isolation(error) => error.is_refusal(),
+        _ => false,
+    }
+}
+
+/// Starts every release that an id means. Of a range those are left out that cannot be had, and that is said.
 ///
 /// # Errors
 ///
@@ -117,7 +129,22 @@ pub(crate) fn start(release: &Release, places: &Places, workshop: &Workshop) -> 
 pub(crate) fn start_all(id: &str, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
     let places = places()?;
     let releases = expand(id, &places)?.unwrap_or_default();
-    releases.iter().map(|release| start(release, &places, workshop)).collect()
+    let mut started = Vec::new();
+    let mut left_out = None;
+    for release in &releases {
+        match start(release, &places, workshop) {
+            Ok(backend) => started.push(backend),
+            Err(failure) if releases.len() > 1 && is_of_release(&failure) => {
+                output::note(&format!("{} is left out: {failure}", release.id));
+                left_out = Some(failure);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    match left_out {
+        Some(failure) if started.is_empty() => Err(failure),
+        _ => Ok(started),
+    }
 }
 
 /// Returns the scenarios that patterns name, or the whole suite.

@@ -6,7 +6,7 @@
 mod program;
 
 use std::fs;
-use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use program::{program, text};
@@ -31,24 +31,54 @@ serve() {
 }
 "#;
 
-/// Two scenarios: the first meets the fault, the second must have its outcome all the same.
-fn folder(script: &str) -> (TempDir, String) {
-    let folder = tempfile::tempdir().expect("a folder can be made");
-    let write = |name: &str, contents: &str| fs::write(folder.path().join(name), contents).expect("it can be written");
-    write("worker.sh", &format!("{WORKER}{script}"));
-    fs::create_dir(folder.path().join("t")).expect("a folder can be made");
-    write("t/one.scenario", "# The first.\nmutex   m\n\nA acquire m\n");
-    write("t/two.scenario", "# The second.\nmutex   m\n\nA acquire m\n");
-    let worker = format!("sh {}", folder.path().join("worker.sh").display());
-    (folder, worker)
+/// A worker, and two scenarios: the first meets its fault, the second must have its outcome all the same.
+struct Bench(TempDir);
+
+impl Bench {
+    /// A worker that is `script`, behind the functions of [`WORKER`].
+    fn of(script: &str) -> Self {
+        let bench = Self(tempfile::tempdir().expect("a folder can be made"));
+        bench.put("worker.sh", &format!("{WORKER}{script}"));
+        fs::create_dir(bench.0.path().join("t")).expect("a folder can be made");
+        bench.put("t/one.scenario", "# The first.\nmutex   m\n\nA acquire m\n");
+        bench.put("t/two.scenario", "# The second.\nmutex   m\n\nA acquire m\n");
+        bench
+    }
+
+    /// A worker that does what `misbehaviour` says when it is given the first scenario.
+    fn with(misbehaviour: &str) -> Self {
+        Self::of(&format!("misbehave() {{ {misbehaviour}; }}\nhello\nserve\n"))
+    }
+
+    fn put(&self, name: &str, contents: &str) {
+        fs::write(self.0.path().join(name), contents).expect("it can be written");
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn worker(&self) -> String {
+        format!("sh {}", self.path("worker.sh"))
+    }
+
+    /// Returns a run of both scenarios, not started.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(&["run", "--scenario", &self.path("t"), "--worker", &self.worker()]);
+        command.args(arguments);
+        command
+    }
+
+    /// Runs both scenarios under a watchdog of a second, and returns the exit code and all that was said.
+    fn run(&self) -> (Option<i32>, String) {
+        let output = self.command(&["--watchdog", "1", "--format", "json"]).output().expect("the program starts");
+        (output.status.code(), text(&output))
+    }
 }
 
-fn run(folder: &Path, worker: &str, only: &str) -> (Option<i32>, String) {
-    let scenarios = folder.join(only).display().to_string();
-    let output = program(&["run", "--worker", worker, "--watchdog", "1", "--scenario", &scenarios, "--format", "json"])
-        .output()
-        .expect("the program starts");
-    (output.status.code(), text(&output))
+/// How often an outcome of a cell says `completed`.
+fn completed(text: &str) -> usize {
+    text.matches("\"verdict\": \"completed\"").count()
 }
 
 /// What the worker does before its hello, or instead of it.
@@ -63,8 +93,7 @@ fn run(folder: &Path, worker: &str, only: &str) -> (Option<i32>, String) {
 #[case::hello_is_endless("head -c 3000000 /dev/zero | tr '\\0' x; sleep 100", "with no end of a line")]
 #[case::closes_stdout_at_once("exec 1>&-; sleep 100", "closed its stdout")]
 fn a_worker_that_gives_no_hello_is_an_error(#[case] script: &str, #[case] said: &str) {
-    let (folder, worker) = folder(script);
-    let (code, text) = run(folder.path(), &worker, "t");
+    let (code, text) = Bench::of(script).run();
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains(said), "it does not say `{said}`:\n{text}");
 }
@@ -113,12 +142,11 @@ fn a_worker_that_misbehaves_is_the_outcome_or_the_error_of_one_cell(
     #[case] code: i32,
     #[case] said: &str,
 ) {
-    let (folder, worker) = folder(&format!("misbehave() {{ {misbehaviour}; }}\nhello\nserve\n"));
     let begun = Instant::now();
-    let (ended, text) = run(folder.path(), &worker, "t");
+    let (ended, text) = Bench::with(misbehaviour).run();
     assert_eq!(ended, Some(code), "{text}");
     assert!(text.contains(said), "it does not say `{said}`:\n{text}");
-    assert_eq!(text.matches("\"verdict\": \"completed\"").count(), 1, "the other cell has its outcome:\n{text}");
+    assert_eq!(completed(&text), 1, "the other cell has its outcome:\n{text}");
     // No stuck run: a bound far above anything that a busy machine makes of a watchdog of one second.
     assert!(begun.elapsed() < Duration::from_secs(300));
 }
@@ -131,10 +159,9 @@ fn a_worker_that_misbehaves_is_the_outcome_or_the_error_of_one_cell(
 #[case::says_an_outcome_twice("started; granted; outcome; outcome")]
 #[case::exits_after_its_outcome("started; granted; outcome; exit 9")]
 fn a_worker_that_is_of_no_more_use_after_its_outcome_is_replaced(#[case] misbehaviour: &str) {
-    let (folder, worker) = folder(&format!("misbehave() {{ {misbehaviour}; }}\nhello\nserve\n"));
-    let (code, text) = run(folder.path(), &worker, "t");
+    let (code, text) = Bench::with(misbehaviour).run();
     assert_eq!(code, Some(0), "{text}");
-    assert_eq!(text.matches("\"verdict\": \"completed\"").count(), 2, "{text}");
+    assert_eq!(completed(&text), 2, "{text}");
 }
 
 /// A worker that dies between two jobs has done nothing to the next.
@@ -142,9 +169,9 @@ fn a_worker_that_is_of_no_more_use_after_its_outcome_is_replaced(#[case] misbeha
 fn a_worker_that_dies_between_two_jobs_spoils_neither() {
     let script = "hello\nread -r order; number; started; granted; outcome\nread -r order; exit 9\n";
     for _ in 0..5 {
-        let (folder, worker) = folder(script);
-        fs::write(folder.path().join("t/six.scenario"), "# The third.\nmutex   m\n\nA acquire m\n").expect("written");
-        let (code, text) = run(folder.path(), &worker, "t");
+        let bench = Bench::of(script);
+        bench.put("t/six.scenario", "# The third.\nmutex   m\n\nA acquire m\n");
+        let (code, text) = bench.run();
         assert_eq!(code, Some(0), "{text}");
     }
 }
@@ -153,8 +180,7 @@ fn a_worker_that_dies_between_two_jobs_spoils_neither() {
 #[test]
 fn a_worker_that_tells_more_than_fits_is_an_error() {
     let much = "started; text=$(head -c 900000 /dev/zero | tr '\\0' x); while :; do echo \"{\\\"event\\\": {\\\"at\\\": {\\\"step\\\": 0}, \\\"task\\\": 0, \\\"role\\\": \\\"effect\\\", \\\"what\\\": {\\\"printed\\\": {\\\"object\\\": 0, \\\"text\\\": \\\"$text\\\"}}}}\"; done";
-    let (folder, worker) = folder(&format!("misbehave() {{ {much}; }}\nhello\nserve\n"));
-    let (code, text) = run(folder.path(), &worker, "t");
+    let (code, text) = Bench::with(much).run();
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("bytes of one run"), "{text}");
 }
@@ -163,27 +189,25 @@ fn a_worker_that_tells_more_than_fits_is_an_error() {
 fn what_a_worker_lacks_is_unsupported_and_counted() {
     let lacks =
         "started; echo \"{\\\"not-implemented\\\": {\\\"job\\\": $job, \\\"step\\\": 0, \\\"why\\\": \\\"none\\\"}}\"";
-    let (folder, worker) = folder(&format!("misbehave() {{ {lacks}; }}\nhello\nserve\n"));
-    let (code, text) = run(folder.path(), &worker, "t");
+    let (code, text) = Bench::with(lacks).run();
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("\"unsupported\": 1"), "{text}");
 }
 
 #[test]
 fn a_worker_ends_with_a_keyalike_that_is_killed() {
-    let (folder, _) =
-        folder("misbehave() { started; echo $$ > \"$0.pid\"; while :; do sleep 1000; done; }\nhello\nserve\n");
+    let bench = Bench::with("started; echo $$ > \"$0.pid\"; while :; do sleep 1000; done");
     // The worker is a child of what is started, as with `uv run` and its like.
-    let worker = format!("sh -c 'sh {}; true'", folder.path().join("worker.sh").display());
-    let scenarios = folder.path().join("t").display().to_string();
-    let mut keyalike = program(&["run", "--worker", &worker, "--watchdog", "1000", "--scenario", &scenarios])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let pid_file = folder.path().join("worker.sh.pid");
-    let pid = wait_for(|| fs::read_to_string(&pid_file).ok().filter(|text| text.ends_with('\n')));
-    keyalike.kill().expect("it can be killed");
-    keyalike.wait().expect("it ends");
+    let worker = format!("sh -c '{}; true'", bench.worker());
+    let run = program(&["run", "--worker", &worker, "--watchdog", "1000", "--scenario", &bench.path("t")]);
+    kill_once_it_tells_its_pid(run, &bench.path("worker.sh.pid"));
+}
+
+/// Starts keyalike, kills it as soon as what it has started has told its own id in a file, and waits until that is gone too.
+fn kill_once_it_tells_its_pid(command: Command, pid_file: &str) {
+    let mut keyalike = start(command);
+    let pid = wait_for(|| fs::read_to_string(pid_file).ok().filter(|text| text.ends_with('\n')));
+    kill(&mut keyalike);
     let status = format!("/proc/{}/status", pid.trim());
     wait_for(|| {
         let state = fs::read_to_string(&status).unwrap_or_default();
@@ -192,42 +216,41 @@ fn a_worker_ends_with_a_keyalike_that_is_killed() {
     });
 }
 
+fn start(mut command: Command) -> Child {
+    command.stdout(Stdio::null()).spawn().expect("the program starts")
+}
+
+fn kill(keyalike: &mut Child) {
+    keyalike.kill().expect("it can be killed");
+    keyalike.wait().expect("it ends");
+}
+
 #[test]
 fn a_run_that_is_killed_goes_on_where_it_was() {
     // The second scenario hangs, so that the run can be killed when the first is done.
-    let (folder, worker) = folder(
+    let bench = Bench::of(
         "misbehave() { started; granted; outcome; }\nhello\nread -r order; number\ncase \"$order\" in *t/one*) misbehave;; esac\nsleep 1000\n",
     );
-    let journal = folder.path().join("run.journal");
-    let scenarios = folder.path().join("t").display().to_string();
-    let resume = journal.display().to_string();
-    let arguments = ["run", "--worker", &worker, "--watchdog", "1000", "--scenario", &scenarios, "--resume", &resume];
-    let mut keyalike = program(&arguments).stdout(std::process::Stdio::null()).spawn().expect("the program starts");
+    let journal = bench.0.path().join("run.journal");
+    let run = || bench.command(&["--watchdog", "1000", "--resume", &bench.path("run.journal")]);
+    let mut keyalike = start(run());
     let lines = || fs::read_to_string(&journal).unwrap_or_default().lines().count();
     wait_for(|| (lines() == 2).then_some(()));
-    keyalike.kill().expect("it can be killed");
-    keyalike.wait().expect("it ends");
+    kill(&mut keyalike);
     // From here on the first scenario would crash, so that a cell which ran again could not have its outcome.
-    let other = "misbehave() { exit 9; }\nhello\nserve\n";
-    fs::write(folder.path().join("worker.sh"), format!("{WORKER}{other}")).expect("it can be written");
-    let output = program(&arguments).output().expect("the program starts");
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
-    assert!(text(&output).contains("2 of 2 executed"), "{}", text(&output));
+    bench.put("worker.sh", &format!("{WORKER}misbehave() {{ exit 9; }}\nhello\nserve\n"));
+    program::check_output(run(), 0, &["2 of 2 executed"]);
     assert!(!journal.exists(), "nobody needs the journal of a run that is complete");
 }
 
 /// A full disk cuts where it likes, also within a character.
 #[test]
 fn a_journal_that_was_cut_off_keeps_what_is_whole() {
-    let (folder, worker) = folder("misbehave() { exit 9; }\nhello\nserve\n");
-    let journal = folder.path().join("run.journal");
-    let scenarios = folder.path().join("t").display().to_string();
-    let resume = journal.display().to_string();
-    let arguments = ["run", "--worker", &worker, "--scenario", &scenarios, "--resume", &resume];
+    let bench = Bench::with("exit 9");
+    let journal = bench.path("run.journal");
     for cut in [&b"{\"journal\""[..], b"{\"journal\":1,\"x\":\"\xe2\x82"] {
         fs::write(&journal, cut).expect("it can be written");
-        let output = program(&arguments).output().expect("the program starts");
-        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        program::check_output(bench.command(&["--resume", &journal]), 1, &[]);
     }
 }
 
@@ -238,13 +261,10 @@ fn a_journal_that_was_cut_off_keeps_what_is_whole() {
     "another build of keyalike"
 )]
 fn a_journal_of_another_run_is_refused(#[case] contents: &str, #[case] said: &str) {
-    let (folder, worker) = folder("misbehave() { started; granted; outcome; }\nhello\nserve\n");
-    let journal = folder.path().join("run.journal");
-    fs::write(&journal, contents).expect("it can be written");
-    let scenarios = folder.path().join("t").display().to_string();
-    let resume = journal.display().to_string();
-    let output = program(&["run", "--worker", &worker, "--scenario", &scenarios, "--resume", &resume]);
-    program::check_output(output, 2, &[said, "remove it"]);
+    let bench = Bench::with("started; granted; outcome");
+    bench.put("run.journal", contents);
+    let run = bench.command(&["--resume", &bench.path("run.journal")]);
+    program::check_output(run, 2, &[said, "remove it"]);
 }
 
 #[rstest]
@@ -252,14 +272,14 @@ fn a_journal_of_another_run_is_refused(#[case] contents: &str, #[case] said: &st
 #[case::another_command(&["--worker", "sh worker.sh --faster"], "another --worker")]
 fn a_journal_of_a_run_with_other_arguments_is_refused(#[case] other: &[&str], #[case] said: &str) {
     // The second scenario has no outcome, so that the journal stays.
-    let (folder, _) = folder("misbehave() { echo nonsense; }\nhello\nserve\n");
+    let bench = Bench::with("echo nonsense");
     let run = |watchdog: &str, worker: &str| {
         let mut command = program(&["run", "--scenario", "t", "--resume", "run.journal"]);
-        command.args(["--watchdog", watchdog, "--worker", worker]).current_dir(folder.path());
+        command.args(["--watchdog", watchdog, "--worker", worker]).current_dir(bench.0.path());
         command
     };
     program::check_output(run("5", "sh worker.sh"), 3, &["nonsense"]);
-    assert!(folder.path().join("run.journal").exists());
+    assert!(bench.0.path().join("run.journal").exists());
     let value = |name: &str, usual: &str| match other {
         [given, value] if *given == name => (*value).to_owned(),
         _ => usual.to_owned(),
@@ -281,22 +301,9 @@ fn what_makes_a_worker_ends_with_a_keyalike_that_is_killed() {
     let python = folder.path().join("python");
     fs::write(&python, SLOW_PYTHON).expect("it can be written");
     fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).expect("it can be changed");
-    let mut keyalike = program(&["run", "--backend", "asyncio"])
-        .env("KEYALIKE_PYTHON", &python)
-        .env("CARGO_TARGET_DIR", folder.path().join("target"))
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("the program starts");
-    let pid_file = folder.path().join("python.pid");
-    let pid = wait_for(|| fs::read_to_string(&pid_file).ok().filter(|text| text.ends_with('\n')));
-    keyalike.kill().expect("it can be killed");
-    keyalike.wait().expect("it ends");
-    let status = format!("/proc/{}/status", pid.trim());
-    wait_for(|| {
-        let state = fs::read_to_string(&status).unwrap_or_default();
-        let is_gone = state.is_empty() || state.lines().any(|line| line.starts_with("State:") && line.contains('Z'));
-        is_gone.then_some(())
-    });
+    let mut run = program(&["run", "--backend", "asyncio"]);
+    run.env("KEYALIKE_PYTHON", &python).env("CARGO_TARGET_DIR", folder.path().join("target"));
+    kill_once_it_tells_its_pid(run, &folder.path().join("python.pid").display().to_string());
     // Nothing is left that could hold what the next run needs.
     let locks = fs::read_dir(folder.path().join("target/venvs")).expect("it was made").flatten();
     for lock in locks.filter(|entry| entry.path().extension().is_some_and(|it| it == "lock")) {

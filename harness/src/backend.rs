@@ -1,13 +1,12 @@
 //! A backend: a runtime and a lock library, paired, with the names and versions of both.
 
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::program::Program;
-use crate::driver::{DriveError, Listener, Seat, drive};
+use crate::driver::{DriveError, Listener, MakeObject, Seat, drive};
 use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
@@ -88,22 +87,27 @@ pub trait Backend: Send + Sync {
     }
 }
 
-/// The pair of `R` and `L`.
-pub struct Pair<R, L> {
+/// A runtime and what makes the locks on it.
+pub struct Pair<R> {
     runtime: Arc<R>,
+    make: MakeObject,
     description: Description,
-    locks: PhantomData<fn() -> L>,
 }
 
-impl<R: Runtime, L: LockLibrary> Pair<R, L> {
+impl<R: Runtime> Pair<R> {
+    /// Returns the pair of a started runtime and the locks that `make` makes.
+    pub fn new(runtime: Arc<R>, make: MakeObject, description: Description) -> Self {
+        Self { runtime, make, description }
+    }
+
     /// Returns the pair of a started runtime and a lock library. The capabilities in `description` are filled in.
-    pub fn new(runtime: Arc<R>, mut description: Description) -> Self {
+    pub fn of<L: LockLibrary>(runtime: Arc<R>, mut description: Description) -> Self {
         description.capabilities = L::capabilities().into_iter().map(str::to_owned).collect();
-        Self { runtime, description, locks: PhantomData }
+        Self::new(runtime, L::make, description)
     }
 }
 
-impl<R: Runtime, L: LockLibrary> Backend for Pair<R, L> {
+impl<R: Runtime> Backend for Pair<R> {
     fn description(&self) -> &Description {
         &self.description
     }
@@ -116,7 +120,7 @@ impl<R: Runtime, L: LockLibrary> Backend for Pair<R, L> {
         listener: Option<Listener>,
         receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), DriveError> {
-        drive(&self.runtime, L::make, program, seat, runs, listener, receive)
+        drive(&self.runtime, self.make, program, seat, runs, listener, receive)
     }
 }
 

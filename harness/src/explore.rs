@@ -9,7 +9,6 @@ mod books;
 mod confirm;
 mod coverage;
 mod engine;
-mod executor;
 pub mod fuzz;
 pub mod plan;
 mod print;
@@ -95,18 +94,20 @@ impl Explorable {
     }
 }
 
-/// Returns the machine of one primitive with a library's own types: objects made by `make`, operations by `frame`.
+/// Returns the machine of one primitive with a library's own types: objects made by `make`, operations by `frame`, and
+/// tried by `probe`, which says in between whether it got one.
 pub(crate) fn typed<M, F>(
     plan: Arc<Plan>,
     primitive: Primitive,
     make: fn() -> M,
     frame: fn(Arc<M>, Request) -> F,
+    probe: fn(&M, &mut dyn FnMut(bool)),
 ) -> Box<dyn Machine>
 where
     M: Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    Box::new(Engine::new(Typed::new(primitive, make, frame), plan))
+    Box::new(Engine::new(Typed { primitive, make, frame, probe }, plan))
 }
 
 /// Runs schedules of one plan on one library.

@@ -12,6 +12,7 @@ pub mod certify;
 pub mod comparison;
 pub mod diff;
 pub mod driver;
+pub mod executor;
 pub mod explore;
 pub mod identity;
 pub mod isolation;

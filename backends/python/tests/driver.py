@@ -15,8 +15,15 @@ SOURCE = Path(__file__).parents[1] / "src"
 class Worker:
     """A worker process."""
 
-    def __init__(self, backend: str, python: str = sys.executable, module: str = "keyalike_worker") -> None:
-        path = os.pathsep.join([str(SOURCE), str(Path(__file__).parent)])
+    def __init__(
+        self,
+        backend: str,
+        python: str = sys.executable,
+        module: str = "keyalike_worker",
+        before: Path | None = None,
+    ) -> None:
+        """Start it. Modules in the folder `before` stand for those of the same name."""
+        path = os.pathsep.join(str(it) for it in [before, SOURCE, Path(__file__).parent] if it is not None)
         self.process = subprocess.Popen(
             [python, "-m", module, "--backend", backend],
             stdin=subprocess.PIPE,

@@ -11,24 +11,17 @@ import contextlib
 import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Coroutine
 from typing import Any, Callable
 
+import planted_anywhere
 from keyalike_worker import backends, worker
 from keyalike_worker.locks import Locks
 from keyalike_worker.runtime import trap
+from planted_anywhere import Lock, Raising
 
 
-class Sound:
-    """A lock without an owner that hands over to the longest waiter."""
-
-    def __init__(self) -> None:
-        self._locked = False
-        self._waiters: deque[asyncio.Future[None]] = deque()
-
-    def acquire(self) -> Coroutine[Any, Any, object]:
-        return self._acquire()
+class Sound(Lock):
+    """Hands over to the longest waiter."""
 
     async def _acquire(self) -> None:
         if not self._locked:
@@ -48,25 +41,16 @@ class Sound:
         else:
             self.release()
 
-    def try_acquire(self) -> object:
-        if self._locked:
-            raise BlockingIOError
-        self._locked = True
-        return None
+    async def _sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
 
-    def release(self) -> object:
-        if not self._locked:
-            raise RuntimeError("not locked")
+    def _hand_over(self) -> None:
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                return None
+                return
         self._locked = False
-        return None
-
-    def is_locked(self) -> bool:
-        return self._locked
 
 
 class LostWakeup(Sound):
@@ -131,42 +115,6 @@ class Spinning(Sound):
         self._locked = True
 
 
-class BadIsLocked(Sound):
-    """Cannot say whether it is locked."""
-
-    def is_locked(self) -> bool:
-        raise ValueError("is_locked broke")
-
-
-class BadRepr(Sound):
-    """Cannot be printed."""
-
-    def __repr__(self) -> str:
-        raise ValueError("repr broke")
-
-
-class RaisesAtCall(Sound):
-    """Refuses before there is anything to await."""
-
-    def acquire(self) -> Coroutine[Any, Any, object]:
-        if self._locked:
-            raise RuntimeError("would deadlock")
-        return super().acquire()
-
-
-class OtherAwaitable(Sound):
-    """Gives something to await that is no coroutine."""
-
-    def acquire(self) -> Any:
-        coroutine = super().acquire()
-
-        class Waiting:
-            def __await__(self) -> Any:
-                return coroutine.__await__()
-
-        return Waiting()
-
-
 class FutureAcquire(Sound):
     """Waits in a task of its own."""
 
@@ -190,42 +138,8 @@ class BadYield(Sound):
         self._locked = True
 
 
-class Odd(BaseException):
-    """What `except Exception` does not catch."""
-
-
-class Raising(Sound):
-    """Raises what ends a program, or a coroutine."""
-
-    error: type[BaseException] = Odd
-
-    async def _acquire(self) -> None:
-        if self._locked:
-            raise self.error("not for you")
-        self._locked = True
-
-
-class Exiting(Raising):
-    error = SystemExit
-
-
-class Interrupting(Raising):
-    error = KeyboardInterrupt
-
-
-class Closing(Raising):
-    error = GeneratorExit
-
-
-class Cancelling(Raising):
+class Cancelling(Raising, Sound):
     error = asyncio.CancelledError
-
-
-class RaisingRelease(Sound):
-    """Raises what ends a program when it is given back."""
-
-    def release(self) -> object:
-        raise SystemExit("not from you")
 
 
 class RaisingTry(Sound):
@@ -281,28 +195,11 @@ class GrantsLater(Sound):
         return None
 
 
-class Sleeps(Sound):
-    """Thinks before it takes."""
-
-    async def _acquire(self) -> None:
-        await asyncio.sleep(0.01)
-        await super()._acquire()
-
-
 class TimesOut(Sound):
     """Waits for an hour, and no longer."""
 
     async def _acquire(self) -> None:
         await asyncio.wait_for(super()._acquire(), 3600)
-
-
-class Polls(Sound):
-    """Looks every now and then."""
-
-    async def _acquire(self) -> None:
-        while self._locked:
-            await asyncio.sleep(0.5)
-        self._locked = True
 
 
 class InExecutor(Sound):
@@ -364,13 +261,6 @@ class WithServant(InExecutor):
         return None
 
 
-class AsyncRelease(Sound):
-    """Has a release that is awaited."""
-
-    async def release(self) -> None:
-        super().release()
-
-
 class WaitingRelease(Sound):
     """Has a release that gives way."""
 
@@ -405,6 +295,7 @@ class Unmade(Sound):
 
 
 FAULTS: list[type[Any]] = [
+    *planted_anywhere.over(Sound),
     Sound,
     LostWakeup,
     LeakyCancel,
@@ -412,31 +303,19 @@ FAULTS: list[type[Any]] = [
     TwoHolders,
     Owned,
     Spinning,
-    BadIsLocked,
-    BadRepr,
-    RaisesAtCall,
-    OtherAwaitable,
     FutureAcquire,
     NothingToAwait,
     BadYield,
-    Raising,
-    Exiting,
-    Interrupting,
-    Closing,
     Cancelling,
-    RaisingRelease,
     RaisingTry,
     EndsTheLoop,
     CleansUp,
     GrantsLater,
-    Sleeps,
     TimesOut,
-    Polls,
     InExecutor,
     InThread,
     InBareThread,
     WithServant,
-    AsyncRelease,
     WaitingRelease,
     CancelsHolder,
     HangsAtRelease,

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 import trio
 
+import planted_anywhere
+from planted_anywhere import Lock
 
-class Sound:
-    """A lock without an owner that hands over to the longest waiter."""
 
-    def __init__(self) -> None:
-        self._locked = False
-        self._waiters: deque[Any] = deque()
+class Sound(Lock):
+    """Hands over to the longest waiter."""
 
-    def acquire(self) -> Any:
-        return self._acquire()
+    would_block = trio.WouldBlock
 
     async def _acquire(self) -> None:
         if not self._locked:
@@ -31,51 +28,14 @@ class Sound:
 
         await trio.lowlevel.wait_task_rescheduled(give_up)
 
-    def try_acquire(self) -> object:
-        if self._locked:
-            raise trio.WouldBlock
-        self._locked = True
-        return None
+    async def _sleep(self, seconds: float) -> None:
+        await trio.sleep(seconds)
 
-    def release(self) -> object:
-        if not self._locked:
-            raise RuntimeError("not locked")
+    def _hand_over(self) -> None:
         if self._waiters:
             trio.lowlevel.reschedule(self._waiters.popleft())
         else:
             self._locked = False
-        return None
-
-    def is_locked(self) -> bool:
-        return self._locked
-
-
-class BadIsLocked(Sound):
-    def is_locked(self) -> bool:
-        raise ValueError("is_locked broke")
-
-
-class BadRepr(Sound):
-    def __repr__(self) -> str:
-        raise ValueError("repr broke")
-
-
-class RaisesAtCall(Sound):
-    def acquire(self) -> Any:
-        if self._locked:
-            raise RuntimeError("would deadlock")
-        return super().acquire()
-
-
-class OtherAwaitable(Sound):
-    def acquire(self) -> Any:
-        coroutine = super().acquire()
-
-        class Waiting:
-            def __await__(self) -> Any:
-                return coroutine.__await__()
-
-        return Waiting()
 
 
 class BadYield(Sound):
@@ -87,36 +47,6 @@ class BadYield(Sound):
 
             await asyncio.sleep(0)
         self._locked = True
-
-
-class Odd(BaseException):
-    """What `except Exception` does not catch."""
-
-
-class Raising(Sound):
-    error: type[BaseException] = Odd
-
-    async def _acquire(self) -> None:
-        if self._locked:
-            raise self.error("not for you")
-        self._locked = True
-
-
-class Exiting(Raising):
-    error = SystemExit
-
-
-class Interrupting(Raising):
-    error = KeyboardInterrupt
-
-
-class Closing(Raising):
-    error = GeneratorExit
-
-
-class RaisingRelease(Sound):
-    def release(self) -> object:
-        raise SystemExit("not from you")
 
 
 class InNursery(Sound):
@@ -175,29 +105,12 @@ class CleansUp(Sound):
             raise
 
 
-class Sleeps(Sound):
-    """Thinks before it takes."""
-
-    async def _acquire(self) -> None:
-        await trio.sleep(0.01)
-        await super()._acquire()
-
-
 class TimesOut(Sound):
     """Waits for an hour, and no longer."""
 
     async def _acquire(self) -> None:
         with trio.fail_after(3600):
             await super()._acquire()
-
-
-class Polls(Sound):
-    """Looks every now and then."""
-
-    async def _acquire(self) -> None:
-        while self._locked:
-            await trio.sleep(0.5)
-        self._locked = True
 
 
 class InThread(Sound):
@@ -217,31 +130,15 @@ class InThread(Sound):
         return None
 
 
-class AsyncRelease(Sound):
-    async def release(self) -> None:
-        super().release()
-
-
 FAULTS: list[type[Any]] = [
+    *planted_anywhere.over(Sound),
     Sound,
-    BadIsLocked,
-    BadRepr,
-    RaisesAtCall,
-    OtherAwaitable,
     BadYield,
-    Raising,
-    Exiting,
-    Interrupting,
-    Closing,
-    RaisingRelease,
     InNursery,
     MixedGroup,
     Shielded,
     Swallows,
     CleansUp,
-    Sleeps,
     TimesOut,
-    Polls,
     InThread,
-    AsyncRelease,
 ]

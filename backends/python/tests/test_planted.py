@@ -64,6 +64,7 @@ BAD_ANSWERS: dict[str, list[tuple[str, list[str]]]] = {
 PATIENCE: dict[str, list[tuple[str, list[str]]]] = {
     "Sleeps": [(HAND_OVER, ["A release m: released; B woken; B acquired"])],
     "InThread": [(HAND_OVER, ["rest free"])],
+    "Polls": [("mutex m\nA acquire m\nB acquire m", ['{"livelock": {"at": {"step": 1}, "tasks": [1]}}'])],
 }
 
 ASYNCIO: dict[str, list[tuple[str, list[str]]]] = {
@@ -85,7 +86,6 @@ ASYNCIO: dict[str, list[tuple[str, list[str]]]] = {
     ],
     "GrantsLater": [(HAND_OVER, ["A release m: released; B woken; B acquired", "probe refused"])],
     "TimesOut": [(HAND_OVER, ["B acquire m: waits; *B refused <TimeoutError>"])],
-    "Polls": [("mutex m\nA acquire m\nB acquire m", ['{"livelock": {"at": {"step": 1}, "tasks": [1]}}'])],
     "InExecutor": [(HAND_OVER, ["A release m: released; B woken; B woken; B acquired"])],
     "InThread": [(HAND_OVER, ["A release m: released; B woken; B woken; B acquired"])],
     "InBareThread": [(HAND_OVER, ["A release m: released; B woken; B woken; B acquired"])],
@@ -117,7 +117,6 @@ TRIO: dict[str, list[tuple[str, list[str]]]] = {
         (DROPPED, ["B drop x: dropped-future", "A release m: released; C woken; C acquired"]),
     ],
     "TimesOut": [(HAND_OVER, ["B acquire m: waits; B refused <TooSlowError>"]), (KEPT, [IN_A_SCOPE])],
-    "Polls": [("mutex m\nA acquire m\nB acquire m", ['{"livelock": {"at": {"step": 1}, "tasks": [1]}}'])],
     "InThread": [(HAND_OVER, ["A release m: released; B acquired"])],
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -106,6 +107,25 @@ def test_an_unknown_backend_is_told() -> None:
         code, error = worker.close()
         assert code == 3
         assert "no backend is called `curio`" in error
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import asyncio; asyncio.what_was_once_there", "`trio` does not go with Python"),
+        ("import what_was_once_there", "No module named 'what_was_once_there'"),
+        ("import trio.lowlevel", "`trio` does not go with Python"),
+        ("raise ModuleNotFoundError(name='trio')", "`trio` needs trio; install it into the environment"),
+    ],
+)
+def test_a_library_that_cannot_be_imported_is_told(tmp_path: Path, source: str, said: str) -> None:
+    (tmp_path / "trio.py").write_text(source)
+    with Worker("trio", before=tmp_path) as worker:
+        assert worker.hello == {}
+        code, error = worker.close()
+        assert code == 3
+        assert said in error
+        assert "Traceback" not in error
 
 
 def test_what_hangs_is_cleaned_up_without_a_word() -> None:

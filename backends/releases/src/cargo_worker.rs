@@ -41,16 +41,9 @@ pub(crate) fn prepare(
     version: &semver::Version,
     places: &Places,
 ) -> Result<WorkerCommand, ReleaseError> {
-    let subject = package.subject.as_ref().expect("every Cargo package has a subject");
-    let worker = Worker { package, subject, version, places };
-    let (folder, built) = worker.make()?;
+    let (folder, built) = make(package, version, places)?;
     let is_owned = parts.locks.as_deref().is_some_and(|word| word.ends_with("-owned") || word.ends_with("-arc"));
-    let lacks = |what: &'static str, why: &str| ReleaseError::Lacks {
-        package: package.name.to_owned(),
-        version: version.to_string(),
-        what,
-        why: why.to_owned(),
-    };
+    let lacks = |what, why: &str| lacks(package, version, what, why.to_owned());
     if is_owned && !built.features.contains("owned") {
         return Err(lacks("guard that owns its mutex", "the adapter for it does not compile with this release"));
     }
@@ -71,69 +64,130 @@ pub(crate) fn has_runtime(
     version: &semver::Version,
     places: &Places,
 ) -> Result<bool, ReleaseError> {
-    let subject = package.subject.as_ref().expect("every Cargo package has a subject");
-    let (_, built) = Worker { package, subject, version, places }.make()?;
+    let (_, built) = make(package, version, places)?;
     Ok(built.features.contains("runtime"))
 }
 
 /// What the program is called once it is built.
 const PROGRAM: &str = "worker";
 
+/// Makes the worker of a release, if it is not there already, of the first subject that fits the release. If none does, that
+/// is told of the first.
+fn make(
+    package: &'static Package,
+    version: &semver::Version,
+    places: &Places,
+) -> Result<(PathBuf, Built), ReleaseError> {
+    let workers = places.target()?.join("workers");
+    let what = format!("{} {version}", package.name);
+    let folder = workers.join(what.replace(' ', "-"));
+    let fingerprint = fingerprint(package, version, places)?;
+    if let Some(built) = kept(&folder, &fingerprint) {
+        return Ok((folder, built));
+    }
+    let exclusive = Exclusive::wait(&folder, &format!("the worker of {what}"), &*places.say)?;
+    if let Some(built) = kept(&folder, &fingerprint) {
+        return Ok((folder, built));
+    }
+    (places.say)(&format!("building the worker of {what} (once)"));
+    let mut first_failure = None;
+    for subject in package.subjects {
+        let above = match subject.under {
+            Some(under) => users(published(under, places)?, package, version).into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        if above.is_empty() {
+            let why = format!("no release of {} can use it", subject.under.unwrap_or_default());
+            first_failure = first_failure.or(Some(lacks(package, version, "lock library above it", why)));
+        }
+        for above in above {
+            let has_others = above.is_some();
+            let worker = Worker { package, subject, above, version, places, folder: &folder, workers: &workers };
+            match worker.make(&exclusive) {
+                Ok(features) => {
+                    let built = Built { fingerprint, features };
+                    let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
+                    std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
+                    return Ok((folder, built));
+                }
+                // A library above may need more of the release than it says.
+                Err(error @ ReleaseError::Build { .. }) if has_others => first_failure = first_failure.or(Some(error)),
+                Err(error @ ReleaseError::Lacks { .. }) => {
+                    first_failure = first_failure.or(Some(error));
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Err(first_failure.expect("every Cargo package has a subject"))
+}
+
+/// Returns the releases of a library that say that they can use `version` of a package, from the newest on: of each line only
+/// the last, since repairs need nothing else.
+fn users(mut above: Vec<Published>, package: &Package, version: &semver::Version) -> Vec<Published> {
+    above.retain(|release| {
+        let requirement = release.dependencies.get(package.name);
+        release.version.pre.is_empty() && requirement.is_some_and(|range| range.matches(version))
+    });
+    above.reverse();
+    above.dedup_by_key(|release| (release.version.major, release.version.minor));
+    above
+}
+
+fn lacks(package: &Package, version: &semver::Version, what: &'static str, why: String) -> ReleaseError {
+    ReleaseError::Lacks { package: package.name.to_owned(), version: version.to_string(), what, why }
+}
+
+/// Hashes all that a worker is built from. Any change to it, of the harness too, builds the worker anew.
+fn fingerprint(package: &'static Package, version: &semver::Version, places: &Places) -> Result<String, ReleaseError> {
+    let mut hasher = DefaultHasher::new();
+    (package.name, version.to_string(), format!("{:?}", package.subjects)).hash(&mut hasher);
+    for subject in package.subjects {
+        Template::of(subject.adapter).files().for_each(|file| file.hash(&mut hasher));
+    }
+    template::manifest(&name(package, version), "", &places.workspace, &[]).hash(&mut hasher);
+    let mut sources = vec![places.workspace.join("Cargo.toml"), places.workspace.join("Cargo.lock")];
+    sources.push(places.workspace.join("harness/Cargo.toml"));
+    collect(&places.workspace.join("harness/src"), &mut sources)?;
+    for path in sources {
+        std::fs::read(&path).map_err(at(&path))?.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+/// Returns the name of the generated crate.
+fn name(package: &Package, version: &semver::Version) -> String {
+    let version = version.to_string().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
+    format!("keyalike-worker-{}-{version}", package.name)
+}
+
+/// A release and what its worker might be built of.
 struct Worker<'a> {
     package: &'static Package,
     subject: &'static Subject,
+    /// The release of the library above, if that is what is driven.
+    above: Option<Published>,
     version: &'a semver::Version,
     places: &'a Places,
+    folder: &'a Path,
+    workers: &'a Path,
 }
 
 impl Worker<'_> {
-    fn make(&self) -> Result<(PathBuf, Built), ReleaseError> {
-        let workers = self.places.target()?.join("workers");
-        let what = format!("{} {}", self.package.name, self.version);
-        let folder = workers.join(what.replace(' ', "-"));
+    /// Builds the worker, and returns what of the adapter compiles.
+    fn make(&self, exclusive: &Exclusive) -> Result<BTreeSet<String>, ReleaseError> {
         let template = Template::of(self.subject.adapter);
-        let fingerprint = self.fingerprint(template)?;
-        if let Some(built) = kept(&folder, &fingerprint) {
-            return Ok((folder, built));
-        }
-        let exclusive = Exclusive::wait(&folder, &format!("the worker of {what}"), &*self.places.say)?;
-        if let Some(built) = kept(&folder, &fingerprint) {
-            return Ok((folder, built));
-        }
-        (self.places.say)(&format!("building the worker of {what} (once)"));
-        self.write(&folder, template)?;
-        let features = self.probe(&folder, &workers, template, &exclusive)?;
-        self.build(&folder, &workers, &features, &exclusive)?;
-        let built = Built { fingerprint, features };
-        let text = serde_json::to_string_pretty(&built).expect("it has only keys that JSON can write");
-        std::fs::write(folder.join(BUILT), text).map_err(at(folder.join(BUILT)))?;
-        Ok((folder, built))
-    }
-
-    /// Hashes all that a worker is built from. Any change to it, of the harness too, builds the worker anew.
-    fn fingerprint(&self, template: &Template) -> Result<String, ReleaseError> {
-        let mut hasher = DefaultHasher::new();
-        (self.package.name, self.version.to_string(), format!("{:?}", self.subject)).hash(&mut hasher);
-        template.files().for_each(|file| file.hash(&mut hasher));
-        template::manifest(&self.name(), "", &self.places.workspace, &[]).hash(&mut hasher);
-        let mut sources = vec![self.places.workspace.join("Cargo.toml"), self.places.workspace.join("Cargo.lock")];
-        sources.push(self.places.workspace.join("harness/Cargo.toml"));
-        collect(&self.places.workspace.join("harness/src"), &mut sources)?;
-        for path in sources {
-            std::fs::read(&path).map_err(at(&path))?.hash(&mut hasher);
-        }
-        Ok(format!("{:016x}", hasher.finish()))
-    }
-
-    fn name(&self) -> String {
-        let version = self.version.to_string().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
-        format!("keyalike-worker-{}-{version}", self.package.name)
+        self.write(template)?;
+        let features = self.probe(template, exclusive)?;
+        self.build(&features, exclusive)?;
+        Ok(features)
     }
 
     /// Writes the crate.
-    fn write(&self, folder: &Path, template: &Template) -> Result<(), ReleaseError> {
-        let manifest =
-            template::manifest(&self.name(), &self.dependencies()?, &self.places.workspace, template.capabilities);
+    fn write(&self, template: &Template) -> Result<(), ReleaseError> {
+        let (folder, name) = (self.folder, name(self.package, self.version));
+        let manifest = template::manifest(&name, &self.dependencies()?, &self.places.workspace, template.capabilities);
         let save = |place: &str, text: &str| {
             let path = folder.join(place);
             if let Some(parent) = path.parent() {
@@ -159,36 +213,17 @@ impl Worker<'_> {
         let releases = published(self.package.name, self.places)?;
         let release = releases.iter().find(|release| release.version == *self.version);
         let pinned = format!("={}", self.version);
-        let Some(under) = self.subject.under else {
+        let (Some(under), Some(above)) = (self.subject.under, &self.above) else {
             return Ok(dependency(self.package.name, &pinned, self.subject, release));
-        };
-        let above = published(under, self.places)?;
-        let uses = |release: &&Published| {
-            let requirement = release.dependencies.get(self.package.name);
-            release.version.pre.is_empty() && requirement.is_some_and(|range| range.matches(self.version))
-        };
-        let Some(above) = above.iter().rev().find(uses) else {
-            return Err(ReleaseError::Lacks {
-                package: self.package.name.to_owned(),
-                version: self.version.to_string(),
-                what: "lock library above it",
-                why: format!("no release of {under} can use it"),
-            });
         };
         let lines = dependency(under, &format!("={}", above.version), self.subject, Some(above));
         Ok(format!("{lines}{} = \"{pinned}\"\n", self.package.name))
     }
 
     /// Returns the capabilities whose files compile with the release.
-    fn probe(
-        &self,
-        folder: &Path,
-        workers: &Path,
-        template: &Template,
-        exclusive: &Exclusive,
-    ) -> Result<BTreeSet<String>, ReleaseError> {
+    fn probe(&self, template: &Template, exclusive: &Exclusive) -> Result<BTreeSet<String>, ReleaseError> {
         let arguments = ["build", "--examples", "--keep-going", "--message-format=json"];
-        let output = self.cargo(folder, workers, &arguments, exclusive)?;
+        let output = self.cargo(&arguments, exclusive)?;
         let messages: Vec<Value> =
             output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect();
         let compiled: BTreeSet<String> = messages
@@ -204,7 +239,7 @@ impl Worker<'_> {
                 .filter(|name| compiled.contains(name))
                 .collect());
         }
-        let own = self.name();
+        let own = name(self.package, self.version);
         let errors = messages.iter().filter(|message| message["message"]["level"] == "error");
         let (ours, theirs): (Vec<&Value>, Vec<&Value>) =
             errors.partition(|message| message["package_id"].as_str().is_some_and(|id| id.contains(&own)));
@@ -213,38 +248,29 @@ impl Worker<'_> {
             format!("{crate_name}: {}", message["message"]["message"].as_str().unwrap_or_default())
         };
         match (theirs.first(), ours.iter().find(|message| message["target"]["name"] == template::BASE)) {
-            (Some(error), _) => Err(self.broken(folder, say(error))),
-            (None, Some(error)) => Err(ReleaseError::Lacks {
-                package: self.package.name.to_owned(),
-                version: self.version.to_string(),
-                what: "mutex that can be driven",
-                why: say(error),
-            }),
-            (None, None) => Err(self.broken(folder, essentials(&String::from_utf8_lossy(&output.stderr)))),
+            (Some(error), _) => Err(self.broken(say(error))),
+            (None, Some(error)) => Err(lacks(self.package, self.version, "mutex that can be driven", say(error))),
+            (None, None) => Err(self.broken(essentials(&String::from_utf8_lossy(&output.stderr)))),
         }
     }
 
     /// Builds the program with what compiles, and puts it where it is kept.
-    fn build(
-        &self,
-        folder: &Path,
-        workers: &Path,
-        features: &BTreeSet<String>,
-        exclusive: &Exclusive,
-    ) -> Result<(), ReleaseError> {
+    fn build(&self, features: &BTreeSet<String>, exclusive: &Exclusive) -> Result<(), ReleaseError> {
+        let folder = self.folder;
         let packages = folder.join("src/packages.rs");
         let lock = std::fs::read_to_string(folder.join("Cargo.lock")).map_err(at(folder.join("Cargo.lock")))?;
-        std::fs::write(&packages, template::packages(&locked(&lock))).map_err(at(&packages))?;
+        std::fs::write(&packages, template::packages(&locked(&lock, &name(self.package, self.version))))
+            .map_err(at(&packages))?;
         let features = features.iter().cloned().collect::<Vec<_>>().join(",");
         let arguments = ["build", "--bins", "--features", &features, "--message-format=json-render-diagnostics"];
-        let output = self.cargo(folder, workers, &arguments, exclusive)?;
+        let output = self.cargo(&arguments, exclusive)?;
         let program = output
             .stdout
             .split(|byte| *byte == b'\n')
             .filter_map(|line| serde_json::from_slice::<Value>(line).ok())
             .find_map(|message| message["executable"].as_str().map(PathBuf::from));
         let Some(program) = program else {
-            return Err(self.broken(folder, essentials(&String::from_utf8_lossy(&output.stderr))));
+            return Err(self.broken(essentials(&String::from_utf8_lossy(&output.stderr))));
         };
         // Copied and renamed: a worker of another process may be running at the place.
         let (fresh, place) = (folder.join("worker.new"), folder.join(PROGRAM));
@@ -252,26 +278,20 @@ impl Worker<'_> {
         std::fs::rename(&fresh, &place).map_err(at(&place))
     }
 
-    fn cargo(
-        &self,
-        folder: &Path,
-        workers: &Path,
-        arguments: &[&str],
-        exclusive: &Exclusive,
-    ) -> Result<Output, ReleaseError> {
+    fn cargo(&self, arguments: &[&str], exclusive: &Exclusive) -> Result<Output, ReleaseError> {
         let mut command: Command = cargo();
-        command.args(arguments).arg("--target-dir").arg(workers.join("target")).current_dir(folder);
+        command.args(arguments).arg("--target-dir").arg(self.workers.join("target")).current_dir(self.folder);
         // Warnings of old releases and of files that are compiled to see whether they do are nobody's business.
         command.env("CARGO_TERM_COLOR", "never").env("CARGO_BUILD_WARNINGS", "allow");
         self.places.run(&command, exclusive).map_err(no_cargo)
     }
 
-    fn broken(&self, folder: &Path, why: String) -> ReleaseError {
+    fn broken(&self, why: String) -> ReleaseError {
         ReleaseError::Build {
             package: self.package.name.to_owned(),
             version: self.version.to_string(),
             why,
-            manifest: folder.join("Cargo.toml").display().to_string(),
+            manifest: self.folder.join("Cargo.toml").display().to_string(),
         }
     }
 }
@@ -311,22 +331,45 @@ fn dependency(name: &str, version: &str, subject: &Subject, release: Option<&Pub
     )
 }
 
-/// Returns the packages of a lock file with their versions; of one that is there twice, the newest.
-fn locked(lock: &str) -> BTreeMap<String, String> {
-    let mut packages: BTreeMap<String, (semver::Version, String)> = BTreeMap::new();
-    let mut name = None;
-    for line in lock.lines() {
-        let value = |key: &str| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"');
-        if let Some(value) = value("name") {
-            name = Some(value.to_owned());
-        } else if let (Some(value), Some(owner)) = (value("version"), name.take())
-            && let Ok(version) = value.parse::<semver::Version>()
-            && packages.get(&owner).is_none_or(|(known, _)| *known < version)
-        {
-            packages.insert(owner, (version, value.to_owned()));
+/// Returns the packages of a lock file with their versions; of one that is there twice, that which is fewest steps away from
+/// the package `root`, for that is the one that is driven.
+fn locked(lock: &str, root: &str) -> BTreeMap<String, String> {
+    let blocks: Vec<Locked<'_>> = lock.split("[[package]]").filter_map(Locked::read).collect();
+    let mut found = BTreeMap::new();
+    let mut next: Vec<&Locked<'_>> = blocks.iter().filter(|block| block.name == root).collect();
+    let mut seen = BTreeSet::new();
+    while !next.is_empty() {
+        next.retain(|block| seen.insert((block.name, block.version)));
+        for block in &next {
+            found.entry(block.name.to_owned()).or_insert_with(|| block.version.to_owned());
         }
+        let needs = |block: &&Locked<'_>| next.iter().any(|user| user.dependencies.iter().any(|it| block.is(it)));
+        next = blocks.iter().filter(needs).collect();
     }
-    packages.into_iter().map(|(name, (_, text))| (name, text)).collect()
+    found
+}
+
+/// A package of a lock file.
+struct Locked<'a> {
+    name: &'a str,
+    version: &'a str,
+    /// Each a name, with a version behind it where the name alone is not enough.
+    dependencies: Vec<&'a str>,
+}
+
+impl<'a> Locked<'a> {
+    fn read(block: &'a str) -> Option<Self> {
+        let value =
+            |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = \"")?.strip_suffix('"'));
+        let dependencies = block.lines().filter_map(|line| line.strip_prefix(" \"")?.strip_suffix("\","));
+        Some(Self { name: value("name")?, version: value("version")?, dependencies: dependencies.collect() })
+    }
+
+    /// Returns whether a line among the dependencies of another package means this one.
+    fn is(&self, dependency: &str) -> bool {
+        let mut words = dependency.split(' ');
+        words.next() == Some(self.name) && words.next().is_none_or(|version| version == self.version)
+    }
 }
 
 #[cfg(test)]
@@ -334,10 +377,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_a_lock_file() {
-        let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.9.0\"\ndependencies = [\n \"b\",\n]\n\n\
-                    [[package]]\nname = \"a\"\nversion = \"1.10.0\"\n";
-        assert_eq!(locked(lock), BTreeMap::from([("a".to_owned(), "1.10.0".to_owned())]));
+    fn version_in_a_lock_file_is_that_of_the_package_nearest_to_the_worker() {
+        let block = |name: &str, version: &str, dependencies: &str| {
+            format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\ndependencies = [\n{dependencies}]\n\n")
+        };
+        // The library passes on locks of 2.8.0; something else that it needs has newer ones for itself.
+        let lock = ["version = 4\n\n".to_owned()]
+            .into_iter()
+            .chain([
+                block("blocking", "1.6.1", " \"locks 3.5.0\",\n"),
+                block("library", "1.3.0", " \"blocking\",\n \"locks 2.8.0\",\n"),
+                block("locks", "2.8.0", ""),
+                block("locks", "3.5.0", ""),
+                block("worker", "0.0.0", " \"library\",\n"),
+                block("stranger", "1.0.0", ""),
+            ])
+            .collect::<String>();
+        let pair = |(name, version): (&str, &str)| (name.to_owned(), version.to_owned());
+        let expected = [("blocking", "1.6.1"), ("library", "1.3.0"), ("locks", "2.8.0"), ("worker", "0.0.0")];
+        assert_eq!(locked(&lock, "worker"), expected.map(pair).into());
+    }
+
+    #[test]
+    fn of_each_line_above_the_last_release_that_can_use_it_is_tried_from_the_newest_on() {
+        let release = |version: &str, requirement: &str| Published {
+            version: version.parse().expect("a version"),
+            features: Vec::new(),
+            dependencies: BTreeMap::from([("event-listener".to_owned(), requirement.parse().expect("a range"))]),
+        };
+        let above = vec![
+            release("1.0.0", "1"),
+            release("1.1.0", "2"),
+            release("1.1.1", "2"),
+            release("1.2.0", "2"),
+            release("1.3.0", "2.4"),
+            release("2.0.0-beta", "2"),
+        ];
+        let package = Package::named("event-listener").expect("it is there");
+        let users = users(above, package, &semver::Version::new(2, 2, 1));
+        let versions: Vec<String> = users.iter().map(|release| release.version.to_string()).collect();
+        assert_eq!(versions, ["1.2.0", "1.1.1"]);
     }
 
     #[test]

@@ -27,13 +27,15 @@ pub enum ReleaseError {
         /// A release that there is.
         example: String,
     },
-    /// A version that was never published, or was withdrawn.
-    #[error("{package} has no published release {version}, or it was withdrawn; the nearest are {near}")]
+    /// A version that was never published, or cannot be had.
+    #[error("{package} has no published release {version}, or {or}; the nearest are {near}")]
     UnknownVersion {
         /// The package.
         package: String,
         /// The version.
         version: String,
+        /// What else may be the cause.
+        or: &'static str,
         /// Its neighbours.
         near: String,
     },
@@ -106,6 +108,14 @@ pub enum ReleaseError {
         why: String,
         /// How to fix it.
         fix: &'static str,
+    },
+    /// A Python that cannot run the worker.
+    #[error("`{program}` is Python {version}, and the worker needs 3.9 or later; {}", crate::venv::NO_PYTHON)]
+    OldPython {
+        /// The program.
+        program: String,
+        /// What it is.
+        version: String,
     },
     /// A program that cannot be started.
     #[error("`{program}` does not start: {source}; {fix}")]

@@ -16,8 +16,8 @@ pub struct Package {
     pub locks: &'static [Locks],
     /// The runtimes that it brings itself: `tokio@1.40.0` is that release's runtime with its own locks.
     pub own_runtimes: &'static [&'static str],
-    /// What a worker of one of its releases is built of.
-    pub(crate) subject: Option<Subject>,
+    /// What a worker of one of its releases is built of: the first of these that fits the release.
+    pub(crate) subjects: &'static [Subject],
 }
 
 /// Locks of a package, as ids call them.
@@ -42,12 +42,12 @@ pub(crate) struct Subject {
     pub(crate) default_features: bool,
 }
 
-const fn cargo(name: &'static str, locks: &'static [Locks], subject: Subject) -> Package {
-    Package { name, ecosystem: Ecosystem::Cargo, locks, own_runtimes: &[], subject: Some(subject) }
+const fn cargo(name: &'static str, locks: &'static [Locks], subjects: &'static [Subject]) -> Package {
+    Package { name, ecosystem: Ecosystem::Cargo, locks, own_runtimes: &[], subjects }
 }
 
 const fn python(name: &'static str, locks: &'static [Locks]) -> Package {
-    Package { name, ecosystem: Ecosystem::Python, locks, own_runtimes: &[], subject: None }
+    Package { name, ecosystem: Ecosystem::Python, locks, own_runtimes: &[], subjects: &[] }
 }
 
 /// Locks of a Cargo package: they run on the executor of the worker.
@@ -58,7 +58,14 @@ const fn on_smol(word: &'static str) -> Locks {
 /// The event loops of asyncio.
 const LOOPS: &[&str] = &["asyncio", "asyncio-eager", "uvloop"];
 
-const ASYNC_LOCK: Subject = Subject { adapter: "async_lock", under: None, features: &["std"], default_features: true };
+const fn subject(adapter: &'static str) -> Subject {
+    Subject { adapter, under: None, features: &["std"], default_features: true }
+}
+
+const ASYNC_LOCK: Subject = subject("async_lock");
+/// Before 2.0 the lock was called `Lock`, and counted its owners itself.
+const ASYNC_LOCK_COUNTED: Subject = subject("async_lock_counted");
+const ASYNC_MUTEX: Subject = subject("async_mutex");
 
 /// Every package whose releases can be run.
 pub static PACKAGES: &[Package] = &[
@@ -67,30 +74,30 @@ pub static PACKAGES: &[Package] = &[
         ..cargo(
             "tokio",
             &[on_smol("tokio"), on_smol("tokio-owned")],
-            Subject {
-                adapter: "tokio",
-                under: None,
+            &[Subject {
                 features: &["sync", "rt", "rt-multi-thread", "rt-core", "rt-threaded"],
                 default_features: false,
-            },
+                ..subject("tokio")
+            }],
         )
     },
-    cargo("async-lock", &[on_smol("async-lock"), on_smol("async-lock-arc")], ASYNC_LOCK),
-    cargo("event-listener", &[on_smol("event-listener")], Subject { under: Some("async-lock"), ..ASYNC_LOCK }),
+    cargo("async-lock", &[on_smol("async-lock"), on_smol("async-lock-arc")], &[ASYNC_LOCK, ASYNC_LOCK_COUNTED]),
+    cargo("async-mutex", &[on_smol("async-mutex"), on_smol("async-mutex-arc")], &[ASYNC_MUTEX]),
     cargo(
-        "async-std",
-        &[on_smol("async-std"), on_smol("async-std-arc")],
-        Subject { adapter: "async_std", under: None, features: &["std"], default_features: true },
+        "event-listener",
+        &[on_smol("event-listener")],
+        &[
+            Subject { under: Some("async-lock"), ..ASYNC_LOCK },
+            Subject { under: Some("async-mutex"), ..ASYNC_MUTEX },
+            Subject { under: Some("async-lock"), ..ASYNC_LOCK_COUNTED },
+        ],
     ),
-    cargo(
-        "smol",
-        &[on_smol("smol"), on_smol("smol-arc")],
-        Subject { adapter: "smol", under: None, features: &[], default_features: true },
-    ),
+    cargo("async-std", &[on_smol("async-std"), on_smol("async-std-arc")], &[subject("async_std")]),
+    cargo("smol", &[on_smol("smol"), on_smol("smol-arc")], &[subject("smol"), subject("smol_counted")]),
     cargo(
         "futures-util",
         &[on_smol("futures"), on_smol("futures-owned")],
-        Subject { adapter: "futures_util", under: None, features: &["std"], default_features: false },
+        &[Subject { default_features: false, ..subject("futures_util") }],
     ),
     python(
         "anyio",

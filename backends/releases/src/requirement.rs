@@ -65,6 +65,10 @@ impl Requirement {
             Self::Exactly(version) => ReleaseError::UnknownVersion {
                 package: package.name.to_owned(),
                 version: version.to_string(),
+                or: match package.ecosystem {
+                    Ecosystem::Cargo => "it was withdrawn",
+                    Ecosystem::Python => "it was withdrawn, or is not for this Python (KEYALIKE_PYTHON names another)",
+                },
                 near: neighbours(version, published),
             },
             _ => ReleaseError::EmptyRange {
@@ -138,6 +142,8 @@ mod tests {
     #[rstest]
     #[case::between_two("tokio", "1.51.0", "the nearest are 1.50.0 and 1.52.0")]
     #[case::after_all("tokio", "2.0.0", "the nearest are 1.54.0")]
+    #[case::withdrawn("tokio", "1.51.0", "or it was withdrawn")]
+    #[case::for_another_python("anyio", "1.51.0", "or is not for this Python (KEYALIKE_PYTHON names another)")]
     #[case::nothing_in_range("tokio", ">=2", "no published release of tokio is in `>=2`; the newest is 1.54.0")]
     #[case::no_version("tokio", "latest", "unexpected character")]
     #[case::short("tokio", "1.50", "")]

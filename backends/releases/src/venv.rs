@@ -155,13 +155,22 @@ fn requirements(release: &Release) -> Vec<String> {
 /// Returns the folder of an environment: one for each recipe and Python.
 fn folder(recipe: &Recipe<'_>, places: &Places) -> Result<PathBuf, ReleaseError> {
     let mut command = Command::new(python());
-    command.args(["-c", "import sys; print(sys.executable, sys.version)"]);
+    command.args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable, sys.version)"]);
     let told = run(&mut command, "Python", NO_PYTHON)?;
+    if let Some(version) = told.lines().next().filter(|version| is_too_old(version)) {
+        return Err(ReleaseError::OldPython { program: python(), version: version.to_owned() });
+    }
     let mut hasher = DefaultHasher::new();
     (&recipe.requirements, &recipe.constraints, recipe.source, told).hash(&mut hasher);
     let name: String = recipe.requirements.first().map_or("python", String::as_str).replace("==", "-");
     let name: String = name.chars().map(|letter| if "[]=<>".contains(letter) { '-' } else { letter }).collect();
     Ok(places.target()?.join("venvs").join(format!("{name}-{:016x}", hasher.finish())))
+}
+
+/// Returns whether a Python is older than the worker can run on.
+fn is_too_old(version: &str) -> bool {
+    let numbers: Vec<u32> = version.split('.').filter_map(|number| number.parse().ok()).collect();
+    matches!(numbers.as_slice(), [major, minor, ..] if (*major, *minor) < (3, 9))
 }
 
 /// Runs a command and returns what it wrote to stdout; with the fix for the case that it fails.
@@ -238,4 +247,21 @@ fn judge(
         why: essentials(&(String::from_utf8_lossy(&output.stderr) + &*String::from_utf8_lossy(&output.stdout))),
         fix,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::two("2.7.18", true)]
+    #[case::last_that_is_too_old("3.8.18", true)]
+    #[case::oldest("3.9.0", false)]
+    #[case::by_number_not_by_letter("3.13.0", false)]
+    #[case::what_says_nothing_is_tried("fake", false)]
+    fn python_before_3_9_is_too_old(#[case] version: &str, #[case] expected: bool) {
+        assert_eq!(is_too_old(version), expected);
+    }
 }

@@ -82,7 +82,7 @@ fn pair<R: Runtime, L: LockLibrary>(id: &str, crate_name: &str, runtime: Arc<R>)
         capabilities: Vec::new(),
         native: false,
     };
-    Box::new(Pair::<R, L>::new(runtime, description))
+    Box::new(Pair::of::<L>(runtime, description))
 }
 
 fn package(name: &str) -> Subject {

@@ -26,10 +26,8 @@ fn acquire_blocking<L: Library>(mutex: &StrictMutex<(), L>) -> Result<StrictGuar
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking().with_is_locked();
 
 /// Who asks is the task of the scenario: a runtime that knows its tasks would name them otherwise than one that does not.
-const TASKS: Source = Source {
-    current: || Identity::current().map(Identity::number),
-    name: |number| Identity::from_number(number).task().map(|task| task.to_string()),
-};
+const TASKS: Source = Source::new(|| Identity::current().map(Identity::number))
+    .with_names(|number| Identity::from_number(number).task().map(|task| task.to_string()));
 
 macro_rules! strict_over {
     ($(#[$doc:meta])* $name:ident, $mutex:ident, $library:ty) => {

@@ -12,13 +12,16 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::error::{Endless, Link};
 use crate::place::{self, Place};
-use crate::state::Core;
+use crate::state::{Core, Holding};
 use crate::task::Key;
 
 static REGISTRY: LazyLock<Mutex<Registry>> = LazyLock::new(Mutex::default);
 
+/// The lock under which everything that concerns waits is changed.
+pub(crate) type RegistryGuard = MutexGuard<'static, Registry>;
+
 /// Takes the lock under which everything that concerns waits is changed.
-pub(crate) fn registry() -> MutexGuard<'static, Registry> {
+pub(crate) fn registry() -> RegistryGuard {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -31,8 +34,6 @@ pub(crate) struct Registry {
 struct Record {
     /// How a task is woken; a thread that waits in a blocking acquire has none.
     watch: Option<Arc<Watch>>,
-    /// Whether its thread is blocked in an acquire, so that nothing else can go on.
-    is_blocked: bool,
     /// The operations that wait, the one that was polled last at the end.
     waits: Vec<Wait>,
 }
@@ -42,6 +43,29 @@ pub(crate) struct Wait {
     pub(crate) core: Arc<Core>,
     pub(crate) ticket: u64,
     pub(crate) place: Place,
+    /// Whether its thread is blocked as long as it waits, so that nothing else there can go on.
+    pub(crate) is_blocking: bool,
+}
+
+/// One task of a cycle, before anybody is asked for its name: what it waits for, and who holds that.
+#[derive(Clone, Copy)]
+pub(crate) struct Edge {
+    waiting: Key,
+    asked: Place,
+    held: Holding,
+}
+
+impl Edge {
+    /// Returns a cycle in words.
+    pub(crate) fn tell_all(cycle: &[Edge]) -> Endless {
+        let tell = |edge: &Edge| Link {
+            task: edge.waiting.describe(),
+            asked: Some(edge.asked),
+            holder: edge.held.key.describe(),
+            acquired: place::find(edge.held.place),
+        };
+        Endless { cycle: cycle.iter().map(tell).collect() }
+    }
 }
 
 impl Wait {
@@ -58,7 +82,9 @@ impl Wait {
     }
 
     fn has_waker_of(&self, watch: &Arc<Watch>) -> bool {
-        std::ptr::eq(self.core.queue().waiter(self.ticket).waker.data(), Arc::as_ptr(watch).cast())
+        let mut queue = self.core.queue();
+        let waker = queue.waiter(self.ticket).waker.as_ref();
+        waker.is_some_and(|waker| std::ptr::eq(waker.data(), Arc::as_ptr(watch).cast()))
     }
 }
 
@@ -92,7 +118,7 @@ impl Registry {
         }
         let cycle = self.cycle(key);
         let Some(wait) = self.records.get(&key).and_then(|record| record.waits.last()) else { return false };
-        wait.core.queue().waiter(wait.ticket).refused = Some(Box::new(Endless { cycle }));
+        wait.core.queue().waiter(wait.ticket).refused = Some(cycle);
         true
     }
 
@@ -119,21 +145,16 @@ impl Registry {
     }
 
     /// Returns the chain of waits from the last one of `key`, up to a task that it has met.
-    fn cycle(&self, key: Key) -> Vec<Link> {
-        let mut links = Vec::new();
+    fn cycle(&self, key: Key) -> Vec<Edge> {
+        let mut edges = Vec::new();
         let mut met = vec![key];
         let mut waiting = key;
         loop {
             let wait = self.records.get(&waiting).and_then(|record| record.waits.last());
-            let Some((wait, held)) = wait.and_then(|wait| Some((wait, wait.core.holding()?))) else { return links };
-            links.push(Link {
-                task: waiting.describe(),
-                asked: Some(wait.place),
-                holder: held.key.describe(),
-                acquired: place::find(held.place),
-            });
+            let Some((wait, held)) = wait.and_then(|wait| Some((wait, wait.core.holding()?))) else { return edges };
+            edges.push(Edge { waiting, asked: wait.place, held });
             if met.contains(&held.key) {
-                return links;
+                return edges;
             }
             met.push(held.key);
             waiting = held.key;
@@ -150,7 +171,11 @@ impl Record {
 
     /// Returns the holders of all that this one waits for, if nobody but them can let it go on.
     fn holders(&self) -> Option<Vec<Key>> {
-        if self.waits.is_empty() || !(self.is_blocked || self.is_closed()) {
+        // While its thread is blocked, no other operation of a task is polled.
+        if let Some(blocking) = self.waits.iter().find(|wait| wait.is_blocking) {
+            return blocking.holder().map(|holder| vec![holder]);
+        }
+        if self.waits.is_empty() || !self.is_closed() {
             return None;
         }
         self.waits.iter().map(Wait::holder).collect()
@@ -173,7 +198,7 @@ impl Record {
 
 /// What is known of a watched task on every thread; as a waker, what its future is given.
 struct Watch {
-    /// How the runtime wants to be told.
+    /// How the runtime wants to be told; `None` since it was, until the next poll.
     outer: Mutex<Option<Waker>>,
     is_woken: AtomicBool,
     is_parked: AtomicBool,
@@ -188,7 +213,8 @@ impl Wake for Watch {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.is_woken.store(true, Ordering::Release);
-        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Taken and not cloned: that would call the runtime's own code under the lock. Each poll gives another one.
+        let outer = self.outer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(outer) = outer {
             outer.wake();
         }
@@ -210,7 +236,7 @@ impl Watched {
             is_parked: AtomicBool::new(false),
             waits: AtomicUsize::new(0),
         });
-        let record = Record { watch: Some(Arc::clone(&watch)), is_blocked: false, waits: Vec::new() };
+        let record = Record { watch: Some(Arc::clone(&watch)), waits: Vec::new() };
         registry().records.insert(key, record);
         Self { key, waker: Waker::from(Arc::clone(&watch)), watch }
     }
@@ -257,25 +283,22 @@ impl Drop for Watched {
     }
 }
 
-/// Says, until it is dropped, that a thread is blocked in an acquire by `key`.
+/// A blocking acquire by `key`.
 pub(crate) struct Blocked {
     key: Key,
-    is_task: bool,
+    /// Whether the record was made for it.
+    is_ours: bool,
 }
 
 impl Blocked {
     /// A thread that asks for itself is watched for as long as this lives. A task is, or is not.
     pub(crate) fn new(key: Key) -> Self {
         let mut registry = registry();
-        let is_task = registry.watches(key);
-        match registry.records.get_mut(&key) {
-            Some(record) => record.is_blocked = true,
-            None if key.is_thread() => {
-                registry.records.insert(key, Record { watch: None, is_blocked: true, waits: Vec::new() });
-            }
-            None => {}
+        let is_ours = key.is_thread() && !registry.watches(key);
+        if is_ours {
+            registry.records.insert(key, Record { watch: None, waits: Vec::new() });
         }
-        Self { key, is_task }
+        Self { key, is_ours }
     }
 
     /// Judges the wait. Returns whether it was refused, so that it must be polled again.
@@ -286,15 +309,80 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        let mut registry = registry();
-        if self.is_task {
-            if let Some(record) = registry.records.get_mut(&self.key) {
-                record.is_blocked = false;
-            }
-        } else {
-            let record = registry.records.remove(&self.key);
-            drop(registry);
+        if self.is_ours {
+            let record = registry().records.remove(&self.key);
             drop(record);
         }
+    }
+}
+
+#[cfg(all(test, feature = "tokio"))]
+mod tests {
+    use super::*;
+    use crate::state::Asking;
+    use crate::{Mode, StrictMutex, TokioSync, task};
+
+    /// Who was refused goes on, although he has not noticed yet.
+    #[test]
+    fn wait_that_was_refused_is_no_edge() {
+        let m = StrictMutex::<_, TokioSync>::with_mode((), Mode::EndlessWaits);
+        let _guard = m.acquire_blocking().expect("it is free");
+        let key = crate::task::current_or_thread();
+        let blocked = Blocked::new(key);
+        let mut asking = Asking::blocking(std::panic::Location::caller());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(m.core().poll_by(key, &mut asking, &mut cx, || None::<()>).is_pending());
+        assert!(blocked.judge(), "the thread waits for itself");
+        let mut behind = Box::pin(task(m.acquire()).watched());
+        assert!(behind.as_mut().poll(&mut cx).is_pending(), "it waits for a thread that will go on");
+        assert!(m.core().poll_by(key, &mut asking, &mut cx, || None::<()>).is_ready());
+    }
+
+    #[test]
+    fn who_has_ended_is_not_watched() {
+        let watched = task(async {}).watched();
+        let key = watched.key();
+        assert!(registry().watches(key));
+        drop(watched);
+        assert!(!registry().watches(key));
+        let key = crate::task::current_or_thread();
+        drop(Blocked::new(key));
+        assert!(!registry().watches(key));
+    }
+
+    /// A task that is about to block, or has just blocked, keeps an operation that waits. That is no cycle: it goes on.
+    #[test]
+    fn thread_that_does_not_block_yet_may_go_on() {
+        let [m, n] = [(); 2].map(|()| StrictMutex::<_, TokioSync>::with_mode((), Mode::EndlessWaits));
+        let (mut cx, mut was_here) = (Context::from_waker(Waker::noop()), false);
+        let mut b = Box::pin(
+            task(async {
+                let _guard = n.acquire().await.expect("it is free");
+                let once = |_: &mut Context<'_>| {
+                    if std::mem::replace(&mut was_here, true) { Poll::Ready(()) } else { Poll::Pending }
+                };
+                std::future::poll_fn(once).await;
+                m.acquire().await.map(drop)
+            })
+            .watched(),
+        );
+        assert!(b.as_mut().poll(&mut cx).is_pending());
+        let mut a = Box::pin(
+            task(async {
+                let _guard = m.acquire().await.expect("it is free");
+                let mut kept = Box::pin(n.acquire());
+                std::future::poll_fn(|cx| {
+                    assert!(kept.as_mut().poll(cx).is_pending());
+                    let _blocked = Blocked::new(crate::task::current().expect("this task"));
+                    // Not by the waker of this task, whose clone would be a way out.
+                    Poll::Ready(b.as_mut().poll(&mut Context::from_waker(Waker::noop())))
+                })
+                .await
+            })
+            .watched(),
+        );
+        assert!(matches!(a.as_mut().poll(&mut cx), Poll::Ready(Poll::Pending)), "b is refused nothing");
+        drop(a);
+        assert_eq!(b.as_mut().poll(&mut cx), Poll::Ready(Ok(())));
     }
 }

@@ -102,7 +102,7 @@ macro_rules! guard {
             #[inline]
             fn drop(&mut self) {
                 let guard = self.guard.take();
-                self.core.release(|| drop(guard));
+                self.core.release(guard!(@is_owned $name), || drop(guard));
             }
         }
 
@@ -120,6 +120,8 @@ macro_rules! guard {
     };
     (@acquire StrictGuard) => { "try_acquire" };
     (@acquire OwnedStrictGuard) => { "try_acquire_owned" };
+    (@is_owned StrictGuard) => { false };
+    (@is_owned OwnedStrictGuard) => { true };
 }
 
 guard! {

@@ -62,7 +62,9 @@
 //! What one task runs in itself is that task: the branches of a `select!`, the arms of a `join!`, a `FuturesUnordered`. What
 //! is wrapped in [`task()`] again is a task of its own. An executor that one task runs inside itself, such as smol's
 //! `LocalExecutor`, has tasks of its own only if they are wrapped, or known to their runtime. Async-std knows a task in its
-//! polls and not in the drop that ends it early; a `try_acquire` in a destructor is then by nobody. While a numbered task of
+//! polls and not in the drop that ends it early; a `try_acquire` in a destructor is then by nobody. A `block_on` of async-std
+//! is a task of its own for it, also within another: there that one waits for a task that cannot go on, and is not refused.
+//! While a numbered task of
 //! tokio lives, no other has its number; a guard that was forgotten by a task that has ended may meet that number again.
 //!
 //! # Whose guard
@@ -70,7 +72,8 @@
 //! A guard belongs to the task that acquired it. [`pass`](StrictGuard::pass) says that it is on its way to another; the first
 //! task that uses the value, or [adopts](StrictGuard::adopt) the guard, holds it from then on. A plain move cannot be seen:
 //! until the receiver uses the value the sender still counts as the holder, and an acquire of the sender is refused, which is
-//! loud, and not hung. A task that only lends its guard by reference to another should use it itself afterwards. Guards are
+//! loud, and not hung; an acquire of the receiver is not known to be its second, and waits for itself. So `pass` what is sent,
+//! and above all a guard of `()`, which nobody ever uses. A task that only lends its guard by reference to another should use it itself afterwards. Guards are
 //! dropped anywhere: in another task, on another thread, outside of both. Abort and panic release as they do on every lock,
 //! and poison nothing. A forgotten guard is never released, on any lock; [`StrictMutex::statistics`] says where it was
 //! acquired. An interrupted wait leaves the queue and nothing behind: who held still holds, and is told nothing else.
@@ -79,7 +82,8 @@
 //!
 //! Where the task holds, every other acquire of it is refused when it is polled, also one that has waited since before. The
 //! promise of a release is made to a task: whichever of its futures is polled first takes it, so no task waits behind a
-//! future of its own that it does not poll. What a task keeps unpolled may still stand in the way of *others*, as on every
+//! future of its own that it does not poll. (It must be woken for that, by the waker of the future which waits longest: a
+//! `FuturesUnordered` that is kept and not polled may swallow it.) What a task keeps unpolled may still stand in the way of *others*, as on every
 //! mutex that hands over.
 //!
 //! # Only what could never end
@@ -112,11 +116,11 @@
 //!
 //! # See
 //!
-//! [`StrictMutex::statistics`] tells who holds, since where, and how many wait. With the feature `tracing` each refusal is an
-//! event of level `WARN`, and each wait one of level `TRACE`, of the target `keyalike_strict`.
+//! [`StrictMutex::statistics`] tells who holds, since where, and how many wait. With the feature `tracing` each acquire that is
+//! refused is an event of level `WARN`, and each wait one of level `TRACE`, of the target `keyalike_strict`. A try that finds
+//! the mutex held is no event.
 
 mod acquire;
-
 mod cycle;
 mod error;
 mod event;
@@ -142,3 +146,8 @@ pub use mutex::{Mode, StrictMutex};
 pub use place::Place;
 pub use statistics::{Holder, Statistics};
 pub use task::{Source, SourceAlreadySet, Task, TaskId, current_task, set_source, task};
+
+/// The examples of the README.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -126,6 +126,11 @@ impl<T, L: Library> StrictMutex<T, L> {
         Self { inner: Arc::new(L::new(value)), core: Arc::new(Core::new(mode)) }
     }
 
+    #[cfg(all(test, feature = "tokio"))]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Returns when it refuses.
     ///
     /// ```
@@ -407,10 +412,15 @@ impl Drop for Blocking<'_> {
 fn block<G>(core: &Arc<Core>, place: Place, take: impl Fn() -> Option<G>) -> Result<G, AcquireError> {
     let key = current_or_thread();
     let blocked = (core.mode() == Mode::EndlessWaits).then(|| Blocked::new(key));
+    let mut blocking = Blocking { core, asking: Asking::blocking(place) };
+    let mut poll = |waker: &Waker| core.poll_by(key, &mut blocking.asking, &mut Context::from_waker(waker), &take);
+    // A free mutex needs no waker, which would cost an allocation.
+    if let Poll::Ready(reply) = poll(Waker::noop()) {
+        return reply;
+    }
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut blocking = Blocking { core, asking: Asking::new(place) };
     loop {
-        if let Poll::Ready(reply) = core.poll_by(key, &mut blocking.asking, &mut Context::from_waker(&waker), &take) {
+        if let Poll::Ready(reply) = poll(&waker) {
             return reply;
         }
         if !blocked.as_ref().is_some_and(Blocked::judge) {

@@ -89,6 +89,17 @@ mod tests {
     }
 
     #[test]
+    fn places_that_share_their_place_in_the_cache_are_two() {
+        let (one, other) = (Location::caller(), here());
+        // They lie side by side, so that between them they take up every place in the cache.
+        let copies: &'static [Location<'static>] = vec![*other; CACHED].leak();
+        for copy in copies {
+            assert_eq!(find(number(one)), Some(one));
+            assert_eq!(find(number(copy)), Some(other));
+        }
+    }
+
+    #[test]
     fn no_place_has_the_number_of_none() {
         assert_ne!(number(here()), 0);
         assert_eq!(find(0), None);

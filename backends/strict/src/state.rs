@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::cycle::{self, Registry, Wait};
-use crate::error::{AcquireError, Endless, NoTask, Reentrant, TryAcquireError};
+use crate::cycle::{self, Edge, Registry, RegistryGuard, Wait};
+use crate::error::{AcquireError, NoTask, Reentrant, TryAcquireError};
 use crate::event;
 use crate::mutex::Mode;
 use crate::place::{self, Place, PlaceNumber};
@@ -17,8 +17,9 @@ use crate::task::{KEY_BITS, Key, current};
 
 /// What a strict mutex keeps beside its value.
 ///
-/// Locks are taken in this order: the registry of waits (in [`Mode::EndlessWaits`] only), the queue. Nothing is woken,
-/// cloned or dropped that is not ours while one of them is held: a waker may use the mutex that it is given to.
+/// Locks are taken in this order: the registry of waits (in [`Mode::EndlessWaits`] only), the queue. Nothing is called,
+/// woken, cloned or dropped that is not ours while one of them is held: a waker, the value, the name of a task and whoever
+/// subscribes to events may use the mutex that they are about.
 pub(crate) struct Core {
     /// The holder and his place, packed; 0 if there is none. Written by who has the value, and by nobody else.
     holding: AtomicU64,
@@ -42,10 +43,10 @@ pub(crate) struct Waiter {
     ticket: u64,
     /// The task that polled last.
     key: Key,
-    /// Taken out when it is used.
-    pub(crate) waker: Waker,
-    /// Why it must wait no longer.
-    pub(crate) refused: Option<Box<Endless>>,
+    /// `None` since it was used, until the next poll.
+    pub(crate) waker: Option<Waker>,
+    /// Why it must wait no longer: the whole cycle.
+    pub(crate) refused: Option<Vec<Edge>>,
 }
 
 impl Queue {
@@ -64,13 +65,18 @@ impl Queue {
     }
 
     /// Promises the mutex to the first waiter, if it is promised to nobody. Returns whom to wake.
+    ///
+    /// The waker of the first was used already if another future of its task took up an earlier promise, and it was not
+    /// polled since. Then that of another future of the task will do, which takes up this one too.
     fn promise(&mut self) -> Option<Waker> {
         if self.promised.is_some() {
             return None;
         }
         let first = self.waiters.front_mut()?;
         self.promised = Some(first.ticket);
-        Some(std::mem::replace(&mut first.waker, Waker::noop().clone()))
+        let (key, waker) = (first.key, first.waker.take());
+        let mut others = self.waiters.iter_mut().filter(|waiter| waiter.key == key);
+        waker.or_else(|| others.find_map(|waiter| waiter.waker.take()))
     }
 
     /// Returns whether `key` may take the mutex, for the waiter with this ticket or for a new one.
@@ -104,27 +110,37 @@ impl Holding {
 /// One acquire: where it was asked for, and its place in the queue once it waits.
 pub(crate) struct Asking {
     place: Place,
+    /// Whether its thread is blocked as long as it waits.
+    is_blocking: bool,
     ticket: Option<u64>,
 }
 
 impl Asking {
     pub(crate) fn new(place: Place) -> Self {
-        Self { place, ticket: None }
+        Self { place, is_blocking: false, ticket: None }
+    }
+
+    pub(crate) fn blocking(place: Place) -> Self {
+        Self { is_blocking: true, ..Self::new(place) }
     }
 }
 
-/// A waker that is used, and others that are dropped, when no lock is held any more: declare it before the locks.
+/// What is done when no lock is held any more: declare it before the locks. A waker is used, another one dropped, and a
+/// wait is told.
 #[derive(Default)]
 struct Afterwards {
     wake: Option<Waker>,
     drop: Option<Waker>,
+    waits: Option<(Key, Place)>,
 }
 
 impl Drop for Afterwards {
     fn drop(&mut self) {
-        self.drop.take();
         if let Some(waker) = self.wake.take() {
             waker.wake();
+        }
+        if let Some((key, asked)) = self.waits {
+            event::waits(key, asked);
         }
     }
 }
@@ -170,7 +186,7 @@ impl Core {
     }
 
     /// Takes the lock of all waits, in the mode that follows them.
-    fn registry(&self) -> Option<MutexGuard<'static, Registry>> {
+    fn registry(&self) -> Option<RegistryGuard> {
         match self.mode {
             Mode::EveryReentry => None,
             Mode::EndlessWaits => Some(cycle::registry()),
@@ -189,8 +205,7 @@ impl Core {
             Some(key) => self.poll_by(key, asking, cx, take),
             None => {
                 self.leave(asking);
-                let asked = Some(asking.place);
-                Poll::Ready(Err(AcquireError::NoTask(NoTask { asked, only_unwatched: false })))
+                Poll::Ready(Err(no_task(asking, false)))
             }
         }
     }
@@ -239,16 +254,17 @@ impl Core {
             if registry.as_ref().is_some_and(|registry| !registry.watches(key)) {
                 drop((queue, registry));
                 self.leave(asking);
-                let asked = Some(asking.place);
-                return Poll::Ready(Err(AcquireError::NoTask(NoTask { asked, only_unwatched: true })));
+                return Poll::Ready(Err(no_task(asking, true)));
             }
             if let Some(ticket) = asking.ticket
                 && let Some(refused) = queue.waiter(ticket).refused.take()
             {
+                // At once: a wait that is neither refused any more nor over would be taken for one of a cycle.
+                self.leave_locked(asking, &mut queue, registry.as_deref_mut(), &mut afterwards);
                 drop((queue, registry));
-                self.leave(asking);
+                let refused = Edge::tell_all(&refused);
                 event::refused(&refused, asking.place);
-                return Poll::Ready(Err(AcquireError::Endless(*refused)));
+                return Poll::Ready(Err(AcquireError::Endless(refused)));
             }
             if asking.ticket.is_none() {
                 // Before the try: whoever releases after the try has failed must find somebody to look for.
@@ -262,18 +278,18 @@ impl Core {
                     self.hold(key, asking.place);
                     return Poll::Ready(Ok(guard));
                 }
-                // Somebody had seen an empty queue and was faster. His release promises the mutex again.
-                queue.promised = queue.promised.filter(|promised| Some(*promised) != asking.ticket);
+                // Somebody had seen an empty queue and was faster. His release promises the mutex again, for which nobody
+                // may have the promise: not even another future of this task, which nobody would wake a second time.
+                queue.promised = None;
             }
             let ticket = match asking.ticket {
                 Some(ticket) => ticket,
                 None => {
                     let ticket = queue.next;
                     queue.next += 1;
-                    let waker = waker.take().unwrap_or_else(|| Waker::noop().clone());
-                    queue.waiters.push_back(Waiter { ticket, key, waker, refused: None });
+                    queue.waiters.push_back(Waiter { ticket, key, waker: waker.take(), refused: None });
                     asking.ticket = Some(ticket);
-                    event::waits(key, asking.place);
+                    afterwards.waits = Some((key, asking.place));
                     ticket
                 }
             };
@@ -283,13 +299,14 @@ impl Core {
                 if former != key {
                     registry.remove(former, self, ticket);
                 }
-                registry.add(key, Wait { core: Arc::clone(self), ticket, place: asking.place });
+                let Asking { place, is_blocking, .. } = *asking;
+                registry.add(key, Wait { core: Arc::clone(self), ticket, place, is_blocking });
             }
-            if waiter.waker.will_wake(cx.waker()) {
+            if waiter.waker.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
                 return Poll::Pending;
             }
             if let Some(waker) = waker.take() {
-                afterwards.drop = Some(std::mem::replace(&mut waiter.waker, waker));
+                afterwards.drop = waiter.waker.replace(waker);
                 return Poll::Pending;
             }
             drop((queue, registry));
@@ -310,7 +327,7 @@ impl Core {
         if let Some(registry) = registry {
             registry.remove(waiter.key, self, ticket);
         }
-        Some(waiter.waker)
+        waiter.waker
     }
 
     /// Ends an acquire that was not granted, or whose promise was not taken up: then the next one is promised it.
@@ -326,8 +343,18 @@ impl Core {
         let mut afterwards = Afterwards::default();
         let mut registry = self.registry();
         let mut queue = self.queue();
+        self.leave_locked(asking, &mut queue, registry.as_deref_mut(), &mut afterwards);
+    }
+
+    fn leave_locked(
+        self: &Arc<Self>,
+        asking: &mut Asking,
+        queue: &mut Queue,
+        registry: Option<&mut Registry>,
+        afterwards: &mut Afterwards,
+    ) {
         let was_promised = asking.ticket.is_some_and(|ticket| queue.is_promised(ticket));
-        afterwards.drop = self.forget(asking, &mut queue, registry.as_deref_mut());
+        afterwards.drop = self.forget(asking, queue, registry);
         self.waiting.fetch_sub(1, Ordering::Release);
         if was_promised {
             queue.promised = None;
@@ -338,8 +365,9 @@ impl Core {
     /// Takes the mutex if that needs no waiting.
     pub(crate) fn try_acquire<G>(&self, place: Place, take: impl Fn() -> Option<G>) -> Result<G, TryAcquireError> {
         let key = current().unwrap_or(Key::NOBODY);
-        let _registry = self.registry();
+        let registry = self.registry();
         if let Some(held) = self.holding().filter(|held| held.key == key && key != Key::NOBODY) {
+            drop(registry);
             return Err(TryAcquireError::Reentrant(Reentrant::new(key, place::find(held.place))));
         }
         let guard = if self.waiting.load(Ordering::Acquire) == 0 { take() } else { None };
@@ -348,9 +376,9 @@ impl Core {
         Ok(guard)
     }
 
-    /// Releases the mutex; `release` drops the library's guard.
+    /// Releases the mutex; `release` drops the library's guard, which may be the last share of the value if it is owned.
     #[inline]
-    pub(crate) fn release(&self, release: impl FnOnce()) {
+    pub(crate) fn release(&self, is_owned: bool, release: impl FnOnce()) {
         if self.mode == Mode::EveryReentry {
             self.holding.store(0, Ordering::Relaxed);
             release();
@@ -361,10 +389,18 @@ impl Core {
             }
         } else {
             let mut afterwards = Afterwards::default();
-            let _registry = self.registry();
+            let mut registry = self.registry();
             self.holding.store(0, Ordering::Relaxed);
-            release();
+            if is_owned {
+                // Under no lock: the value is not ours, and may be dropped with its guard.
+                drop(registry);
+                release();
+                registry = self.registry();
+            } else {
+                release();
+            }
             afterwards.wake = self.queue().promise();
+            drop(registry);
         }
     }
 
@@ -372,5 +408,136 @@ impl Core {
     fn promise(&self) {
         let mut afterwards = Afterwards::default();
         afterwards.wake = self.queue().promise();
+    }
+}
+
+/// Tells that nobody knows who asks.
+#[cold]
+fn no_task(asking: &Asking, only_unwatched: bool) -> AcquireError {
+    let refused = NoTask { asked: Some(asking.place), only_unwatched };
+    event::refused(&refused, asking.place);
+    AcquireError::NoTask(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::panic::Location;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A library's lock that does something before it is taken.
+    struct Lock {
+        core: Arc<Core>,
+        is_taken: Cell<bool>,
+    }
+
+    impl Lock {
+        fn new() -> Self {
+            Self { core: Arc::new(Core::new(Mode::EveryReentry)), is_taken: Cell::new(false) }
+        }
+
+        fn poll(&self, key: Key, asking: &mut Asking, waker: &Waker) -> Poll<Result<(), AcquireError>> {
+            self.poll_after(key, asking, waker, || ())
+        }
+
+        fn poll_after(
+            &self,
+            key: Key,
+            asking: &mut Asking,
+            waker: &Waker,
+            before: impl Fn(),
+        ) -> Poll<Result<(), AcquireError>> {
+            let take = || {
+                before();
+                (!self.is_taken.replace(true)).then_some(())
+            };
+            self.core.poll_by(key, asking, &mut Context::from_waker(waker), take)
+        }
+
+        fn release(&self) {
+            self.core.release(true, || self.is_taken.set(false));
+        }
+    }
+
+    fn asking() -> Asking {
+        Asking::new(Location::caller())
+    }
+
+    /// The library's lock is free, and the first in the queue is promised it next: nobody comes between.
+    #[test]
+    fn newcomer_stands_behind_who_is_about_to_be_promised() {
+        let [holder, waits, newcomer] = [1, 2, 3].map(|number| Key::from_bits(number).expect("it is not 0"));
+        let lock = Lock::new();
+        assert!(lock.poll(holder, &mut asking(), Waker::noop()).is_ready());
+        let (mut first, mut second) = (asking(), asking());
+        assert!(lock.poll(waits, &mut first, Waker::noop()).is_pending());
+        lock.core.release(true, || {
+            lock.is_taken.set(false);
+            assert!(lock.poll(newcomer, &mut second, Waker::noop()).is_pending());
+        });
+        assert!(lock.poll(waits, &mut first, Waker::noop()).is_ready());
+        lock.release();
+        assert!(lock.poll(newcomer, &mut second, Waker::noop()).is_ready());
+    }
+
+    /// Who was woken for a promise is not woken again for the same one, by whichever of his futures.
+    #[test]
+    fn promise_is_made_once() {
+        let [holder, waits, barges] = [1, 2, 3].map(|number| Key::from_bits(number).expect("it is not 0"));
+        let (wakes, lock) = (Arc::new(Wakes::default()), Lock::new());
+        let waker = Waker::from(Arc::clone(&wakes));
+        assert!(lock.poll(holder, &mut asking(), Waker::noop()).is_ready());
+        let (futures, is_over) = (RefCell::new([asking(), asking()]), Cell::new(false));
+        let meanwhile = || {
+            if !is_over.replace(true) {
+                let mut futures = futures.borrow_mut();
+                assert!(futures.iter_mut().all(|future| lock.poll(waits, future, &waker).is_pending()));
+                lock.release();
+            }
+        };
+        assert!(lock.poll_after(barges, &mut asking(), Waker::noop(), meanwhile).is_ready());
+        lock.release();
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        let [first, second] = &mut *futures.borrow_mut();
+        assert!(lock.poll(waits, first, &waker).is_ready());
+        lock.core.leave(second);
+    }
+
+    /// An acquire has seen that nobody waits, and takes the mutex when it is released, before the waiter does that it was
+    /// promised to. That one's task then asks by another future, and must be woken by the next release, through it.
+    #[test]
+    fn promise_that_another_task_was_faster_than_is_made_again() {
+        let [holder, waits, barges] = [1, 2, 3].map(|number| Key::from_bits(number).expect("it is not 0"));
+        let (wakes, lock) = (Arc::new(Wakes::default()), Lock::new());
+        let waker = Waker::from(Arc::clone(&wakes));
+        assert!(lock.poll(holder, &mut asking(), Waker::noop()).is_ready());
+        let (kept, is_over) = (RefCell::new(asking()), Cell::new(false));
+        let meanwhile = || {
+            if !is_over.replace(true) {
+                assert!(lock.poll(waits, &mut kept.borrow_mut(), &waker).is_pending());
+                lock.release();
+            }
+        };
+        assert!(lock.poll_after(barges, &mut asking(), Waker::noop(), meanwhile).is_ready());
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "it was promised");
+        let mut other = asking();
+        assert!(lock.poll(waits, &mut other, &waker).is_pending(), "somebody was faster");
+        lock.release();
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 2, "it is promised again");
+        assert!(lock.poll(waits, &mut other, &waker).is_ready());
+        lock.core.leave(&mut kept.borrow_mut());
+        lock.release();
+        assert_eq!((lock.core.waiting(), lock.core.holding()), (0, None));
     }
 }

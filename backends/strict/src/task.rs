@@ -167,13 +167,8 @@ impl Drop for Entered {
 #[inline]
 pub(crate) fn current() -> Option<Key> {
     let scope = SCOPE.get();
-    if let Some(key) = runtime_task()
-        && key.bits() != scope.runtime
-        && scope.key != 0
-    {
-        return Some(key);
-    }
-    Key::from_bits(scope.key).or_else(from_source).or_else(runtime_task)
+    let Some(key) = Key::from_bits(scope.key) else { return from_source().or_else(runtime_task) };
+    Some(runtime_task().filter(|inside| inside.bits() != scope.runtime).unwrap_or(key))
 }
 
 fn from_source() -> Option<Key> {
@@ -252,17 +247,40 @@ pub(crate) fn current_or_thread() -> Key {
 /// ```standalone_crate
 /// use keyalike_strict::{Source, current_task, set_source};
 ///
-/// let source = Source { current: || Some(7), name: |number| Some(format!("worker-{number}")) };
+/// let source = Source::new(|| Some(7)).with_names(|number| Some(format!("worker-{number}")));
 /// set_source(source).expect("nobody has set one yet");
 /// assert_eq!(current_task().and_then(|task| task.name()).as_deref(), Some("worker-7"));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Source {
-    /// Returns the number of the task that runs on the calling thread, below 2^45. It must be the same in every poll of the
-    /// task, in its drop, and of no other task that lives at the same time.
-    pub current: fn() -> Option<u64>,
-    /// Returns the name of a task, for messages.
-    pub name: fn(u64) -> Option<String>,
+    current: fn() -> Option<u64>,
+    name: fn(u64) -> Option<String>,
+}
+
+impl Source {
+    /// Returns a source of tasks without names. `current` returns the number of the task that runs on the calling thread,
+    /// below 2^45. It must be the same in every poll of the task, in its drop, and of no other task that lives at the same
+    /// time.
+    ///
+    /// ```
+    /// let source = keyalike_strict::Source::new(|| None);
+    /// # let _ = source;
+    /// ```
+    #[must_use]
+    pub const fn new(current: fn() -> Option<u64>) -> Self {
+        Self { current, name: |_| None }
+    }
+
+    /// Returns the same source with what tells the name of a task, for messages and statistics.
+    ///
+    /// ```
+    /// let source = keyalike_strict::Source::new(|| None).with_names(|number| Some(format!("worker-{number}")));
+    /// # let _ = source;
+    /// ```
+    #[must_use]
+    pub const fn with_names(self, name: fn(u64) -> Option<String>) -> Self {
+        Self { name, ..self }
+    }
 }
 
 static SOURCE: OnceLock<Source> = OnceLock::new();
@@ -289,7 +307,7 @@ impl std::error::Error for SourceAlreadySet {}
 /// ```standalone_crate
 /// use keyalike_strict::{Source, SourceAlreadySet, set_source};
 ///
-/// let nobody = Source { current: || None, name: |_| None };
+/// let nobody = Source::new(|| None);
 /// assert_eq!(set_source(nobody), Ok(()));
 /// assert_eq!(set_source(nobody), Err(SourceAlreadySet));
 /// ```
@@ -324,7 +342,7 @@ pub fn set_source(source: Source) -> Result<(), SourceAlreadySet> {
 pub fn task<F: Future>(future: F) -> Task<F> {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     let key = Key::new(SCOPE_KIND, NEXT.fetch_add(1, Ordering::Relaxed));
-    Task { future: Some(future), key, is_named: false, watched: None }
+    Task { future: Some(future), key, named: None, watched: None }
 }
 
 pin_project_lite::pin_project! {
@@ -340,21 +358,26 @@ pin_project_lite::pin_project! {
         #[pin]
         future: Option<F>,
         key: Key,
-        is_named: bool,
+        // Dropped after the future, also if that one's drop panics.
+        named: Option<Named>,
         watched: Option<Watched>,
     }
 
     impl<F> PinnedDrop for Task<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            {
-                let _entered = Entered::new(*this.key);
-                this.future.set(None);
-            }
-            if *this.is_named {
-                names().remove(this.key);
-            }
+            let _entered = Entered::new(*this.key);
+            this.future.set(None);
         }
+    }
+}
+
+/// The entry of a task in the table of names.
+struct Named(Key);
+
+impl Drop for Named {
+    fn drop(&mut self) {
+        names().remove(&self.0);
     }
 }
 
@@ -372,8 +395,11 @@ impl<F: Future> Task<F> {
     /// assert_eq!(name.as_deref(), Some("accept loop"));
     /// ```
     pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
-        names().insert(self.key, name.into());
-        self.is_named = true;
+        // First: `into` is not ours, and may ask for a name.
+        let name = name.into();
+        let key = self.key;
+        names().insert(key, name);
+        self.named.get_or_insert_with(|| Named(key));
         self
     }
 
@@ -386,8 +412,14 @@ impl<F: Future> Task<F> {
     /// # drop(task);
     /// ```
     pub fn watched(mut self) -> Self {
-        self.watched = Some(Watched::new(self.key));
+        let key = self.key;
+        self.watched.get_or_insert_with(|| Watched::new(key));
         self
+    }
+
+    #[cfg(all(test, feature = "tokio"))]
+    pub(crate) fn key(&self) -> Key {
+        self.key
     }
 
     /// Returns its id.
@@ -432,15 +464,16 @@ impl<F> fmt::Debug for Task<F> {
 mod tests {
     use super::*;
 
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            std::panic::resume_unwind(Box::new("boom"));
+        }
+    }
+
     #[test]
     fn the_scope_is_restored_when_a_poll_or_a_drop_panics() {
-        struct Bomb;
-        impl Drop for Bomb {
-            fn drop(&mut self) {
-                assert!(current().is_some(), "a drop runs as its task");
-                std::panic::resume_unwind(Box::new("boom"));
-            }
-        }
         let polled = std::panic::catch_unwind(|| {
             let mut bomb = Box::pin(task(async { std::panic::resume_unwind(Box::new("boom")) }));
             let _: Poll<()> = bomb.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
@@ -457,6 +490,32 @@ mod tests {
         assert_eq!(current(), None);
     }
 
+    /// Whether it ends, or is dropped before.
+    #[test]
+    fn what_a_task_owns_is_dropped_by_it() {
+        struct Tells<'a>(&'a Cell<Option<Key>>);
+        impl Drop for Tells<'_> {
+            fn drop(&mut self) {
+                self.0.set(current());
+            }
+        }
+        let by = Cell::new(None);
+        for polls in 0..=2 {
+            let mut is_first = true;
+            let tells = Tells(&by);
+            let mut owner = Box::pin(task(std::future::poll_fn(move |_| {
+                let _ = &tells;
+                if std::mem::take(&mut is_first) { Poll::Pending } else { Poll::Ready(()) }
+            })));
+            let id = owner.id();
+            for _ in 0..polls {
+                let _: Poll<()> = owner.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+            }
+            drop(owner);
+            assert_eq!(by.take(), Some(id.0), "after {polls} polls");
+        }
+    }
+
     #[test]
     fn a_name_is_forgotten_with_its_task() {
         let named = task(async {}).named("A");
@@ -465,6 +524,70 @@ mod tests {
         drop(named);
         assert_eq!(id.name(), None);
         assert_eq!(id.0.describe(), id.to_string());
+    }
+
+    #[test]
+    fn a_name_is_forgotten_with_a_task_whose_drop_panics() {
+        let bomb = Bomb;
+        let named = task(async move {
+            let _bomb = bomb;
+        })
+        .named("A");
+        let id = named.id();
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(named))).is_err());
+        assert_eq!(id.name(), None);
+    }
+
+    #[test]
+    fn the_last_name_counts() {
+        let named = task(async {}).named("A").named("B");
+        assert_eq!(named.id().name().as_deref(), Some("B"));
+    }
+
+    /// What makes the name is called under no lock of ours, or this would hang.
+    #[test]
+    fn what_makes_a_name_may_ask_for_one() {
+        struct Another(TaskId);
+        impl From<Another> for Arc<str> {
+            fn from(Another(id): Another) -> Self {
+                format!("not {}", id.name().expect("it has one")).into()
+            }
+        }
+        let one = task(async {}).named("A");
+        let other = task(async {}).named(Another(one.id()));
+        assert_eq!(other.id().name().as_deref(), Some("not A"));
+    }
+
+    #[test]
+    fn a_future_is_dropped_when_it_ends() {
+        let dropped = Arc::new(());
+        let kept = Arc::clone(&dropped);
+        let mut ready = Box::pin(task(std::future::poll_fn(move |_| {
+            let _ = &kept;
+            Poll::Ready(())
+        })));
+        assert!(ready.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_ready());
+        assert_eq!(Arc::strong_count(&dropped), 1);
+    }
+
+    /// Who runs inside: what the runtime had when the scope was entered is the scope; anything else is a task in it.
+    #[cfg(feature = "tokio-tasks")]
+    #[test]
+    fn a_scope_is_its_task_and_a_runtime_inside_it_has_others() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().build().expect("it needs no driver");
+        let scope = task(async { current() });
+        let id = scope.id();
+        let inside = runtime().block_on(async { tokio::spawn(scope).await }).expect("it does not panic");
+        assert_eq!(inside, Some(id.0), "the scope is what runs, and not the task of tokio around it");
+        let mut outer = Box::pin(task(async {
+            let ran = runtime().block_on(async { tokio::spawn(async { current() }).await });
+            (current(), ran.expect("it does not panic"))
+        }));
+        let Poll::Ready((own, inner)) = outer.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())) else {
+            panic!("it waits for nothing");
+        };
+        assert_eq!(own, Some(outer.id().0));
+        assert_eq!(inner.map(Key::kind), Some(TOKIO_KIND));
     }
 
     #[cfg(feature = "tokio-tasks")]

@@ -65,6 +65,20 @@ fn an_uncontended_acquire_allocates_nothing() {
 }
 
 #[test]
+fn a_blocking_acquire_of_a_free_mutex_allocates_nothing() {
+    fn check<L: Library>() {
+        let mutex = StrictMutex::<_, L>::new(0);
+        let acquire = || *mutex.acquire_blocking().expect("it is free") += 1;
+        // The first of a program numbers its places.
+        acquire();
+        assert_eq!(allocations(acquire), 0);
+    }
+    check::<TokioSync>();
+    check::<AsyncLock>();
+    check::<FuturesUtil>();
+}
+
+#[test]
 fn a_wait_allocates_nothing_once_the_queue_has_its_room() {
     fn check<L: Library>() {
         let mutex = StrictMutex::<_, L>::new(());

@@ -10,18 +10,9 @@ use keyalike_strict::{
     AcquireError, AsyncLock, FuturesUtil, Library, OwnedStrictGuard, StrictGuard, StrictMutex, TokioSync,
     TryAcquireError, current_task, task,
 };
-use polling::{ByHand, begin, join, pause};
+use polling::{ByHand, begin, join, over_every_library, pause};
 
 type Mutex<L> = StrictMutex<u32, L>;
-
-/// Runs a test over every lock library.
-macro_rules! over_every_library {
-    ($($name:ident)*) => {
-        mod tokio_sync { $(#[test] fn $name() { super::$name::<super::TokioSync>(); })* }
-        mod async_lock { $(#[test] fn $name() { super::$name::<super::AsyncLock>(); })* }
-        mod futures_util { $(#[test] fn $name() { super::$name::<super::FuturesUtil>(); })* }
-    };
-}
 
 over_every_library! {
     second_acquire_of_a_task_is_refused_with_the_place
@@ -31,7 +22,11 @@ over_every_library! {
     dropped_promise_goes_to_the_next
     interrupted_wait_leaves_nothing_behind
     own_future_of_the_task_takes_the_promise
+    future_that_is_kept_unpolled_costs_its_task_no_wake
     waiting_future_of_the_holder_is_refused_when_it_is_polled
+    refused_future_stands_in_no_queue
+    each_way_to_acquire_notes_its_place
+    guard_that_is_read_belongs_to_its_reader
     passed_guard_belongs_to_nobody_then_to_its_user
     moved_guard_belongs_to_who_acquired_until_it_is_used
     guard_is_dropped_anywhere
@@ -151,11 +146,7 @@ fn interrupted_wait_leaves_nothing_behind<L: Library>() {
     let mut waiter = ByHand::new(task(async {
         {
             let mut interrupted = std::pin::pin!(mutex.acquire());
-            std::future::poll_fn(|cx| {
-                assert!(interrupted.as_mut().poll(cx).is_pending());
-                Poll::Ready(())
-            })
-            .await;
+            begin(interrupted.as_mut()).await;
         }
         pause().await;
         mutex.acquire().await.map(drop)
@@ -185,6 +176,29 @@ fn own_future_of_the_task_takes_the_promise<L: Library>() {
     assert_eq!(behind.ends(), Ok(()));
 }
 
+/// The wake of the kept future was used for the first promise. The second one must wake the future that waits.
+fn future_that_is_kept_unpolled_costs_its_task_no_wake<L: Library>() {
+    let mutex = Mutex::<L>::new(0);
+    let guard = mutex.try_acquire().expect("it is free");
+    let slot = std::cell::Cell::new(None);
+    let mut chooser = ByHand::new(task(async {
+        let mut kept = std::pin::pin!(mutex.acquire());
+        begin(kept.as_mut()).await;
+        pause().await;
+        let mut guard = mutex.acquire().await.expect("this task holds nothing");
+        StrictGuard::pass(&mut guard);
+        slot.set(Some(guard));
+        mutex.acquire().await.map(drop)
+    }));
+    chooser.waits();
+    drop(guard);
+    assert_eq!(chooser.wakes.count(), 1);
+    chooser.waits();
+    drop(slot.take().expect("it was passed"));
+    assert_eq!(chooser.wakes.count(), 2, "the mutex is free, and its task waits");
+    assert_eq!(chooser.ends(), Ok(()));
+}
+
 fn waiting_future_of_the_holder_is_refused_when_it_is_polled<L: Library>() {
     let mutex = Mutex::<L>::new(0);
     let guard = mutex.try_acquire().expect("it is free");
@@ -196,6 +210,70 @@ fn waiting_future_of_the_holder_is_refused_when_it_is_polled<L: Library>() {
     assert!(one.is_ok());
     assert!(matches!(other, Err(AcquireError::Reentrant(_))));
     assert_eq!(mutex.statistics().waiters, 0);
+}
+
+/// However long it is kept.
+fn refused_future_stands_in_no_queue<L: Library>() {
+    let mutex = Mutex::<L>::new(0);
+    let guard = mutex.try_acquire().expect("it is free");
+    let mut kept = Box::pin(mutex.acquire());
+    let mut holder = ByHand::new(task(async {
+        begin(kept.as_mut()).await;
+        pause().await;
+        let _guard = mutex.acquire().await.expect("this task holds nothing");
+        assert_eq!(mutex.statistics().waiters, 1);
+        assert!(matches!(kept.as_mut().await, Err(AcquireError::Reentrant(_))));
+        assert_eq!(mutex.statistics().waiters, 0);
+    }));
+    holder.waits();
+    drop(guard);
+    holder.ends();
+    drop(holder);
+
+    let guard = mutex.try_acquire().expect("it was released");
+    let mut kept = Box::pin(mutex.acquire());
+    ByHand::new(task(begin(kept.as_mut()))).ends();
+    assert_eq!(mutex.statistics().waiters, 1);
+    let polled = kept.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Ready(Err(AcquireError::NoTask(_)))), "nobody polls it");
+    assert_eq!(mutex.statistics().waiters, 0);
+    drop(guard);
+}
+
+fn each_way_to_acquire_notes_its_place<L: Library>() {
+    let mutex = Mutex::<L>::new(0);
+    let line = || mutex.statistics().holder.and_then(|holder| holder.acquired).map(|place| place.line());
+    ByHand::new(task(async {
+        let guard = mutex.acquire().await;
+        assert_eq!(line(), Some(line!() - 1));
+        drop(guard);
+        let guard = mutex.acquire_owned().await;
+        assert_eq!(line(), Some(line!() - 1));
+        drop(guard);
+        let guard = mutex.try_acquire();
+        assert_eq!(line(), Some(line!() - 1));
+        drop(guard);
+        let guard = mutex.try_acquire_owned();
+        assert_eq!(line(), Some(line!() - 1));
+        drop(guard);
+        let guard = mutex.acquire_blocking();
+        assert_eq!(line(), Some(line!() - 1));
+        drop(guard);
+        let guard = mutex.acquire_blocking_owned();
+        assert_eq!(line(), Some(line!() - 1));
+        drop(guard);
+    }))
+    .ends();
+}
+
+fn guard_that_is_read_belongs_to_its_reader<L: Library>() {
+    let mutex = Mutex::<L>::new(0);
+    let guard = ByHand::new(task(async { mutex.acquire().await.expect("it is free") })).ends();
+    ByHand::new(task(async {
+        assert_eq!(*guard, 0);
+        assert!(matches!(mutex.acquire().await, Err(AcquireError::Reentrant(_))));
+    }))
+    .ends();
 }
 
 fn passed_guard_belongs_to_nobody_then_to_its_user<L: Library>() {
@@ -332,6 +410,10 @@ fn nested_task_is_a_task_of_its_own<L: Library>() {
 fn mutex_dropped_with_owned_waiters_lives_on<L: Library>() {
     let mutex = Mutex::<L>::new(7);
     let guard = mutex.try_acquire_owned().expect("it is free");
+    let mut interrupted = ByHand::new(task(mutex.acquire_owned()));
+    interrupted.waits();
+    drop(interrupted);
+    assert_eq!(mutex.statistics().waiters, 0);
     let waiting = mutex.acquire_owned();
     let mut waiter = ByHand::new(task(async { waiting.await.map(|guard| *guard) }));
     waiter.waits();

@@ -4,12 +4,10 @@ mod polling;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
-use std::task::{Poll, Waker};
+use std::task::{Context, Waker};
 
-use keyalike_strict::{
-    AcquireError, AsyncLock, FuturesUtil, Library, Mode, StrictGuard, StrictMutex, Task, TokioSync, task,
-};
-use polling::{ByHand, begin, join, pause};
+use keyalike_strict::{AcquireError, Library, Mode, OwnedStrictGuard, StrictGuard, StrictMutex, Task, task};
+use polling::{ByHand, First, Outside, begin, first, join, over_every_library, pause, yield_now};
 
 type Mutex<L> = StrictMutex<u32, L>;
 
@@ -21,20 +19,14 @@ fn named<F: Future>(name: &str, future: F) -> Task<F> {
     task(future).named(name).watched()
 }
 
-macro_rules! over_every_library {
-    ($($name:ident)*) => {
-        mod tokio_sync { $(#[test] fn $name() { super::$name::<super::TokioSync>(); })* }
-        mod async_lock { $(#[test] fn $name() { super::$name::<super::AsyncLock>(); })* }
-        mod futures_util { $(#[test] fn $name() { super::$name::<super::FuturesUtil>(); })* }
-    };
-}
-
 over_every_library! {
     task_that_waits_for_itself_is_refused
     cycle_of_three_is_refused_and_named
     waiter_behind_a_cycle_is_not_refused
     arms_of_a_join_may_take_turns
     select_with_a_way_out_waits
+    select_of_two_mutexes_waits_for_the_one_that_comes
+    wait_with_another_waker_is_no_clone_of_ours
     wait_that_something_else_can_end_is_no_cycle
     joined_arms_that_wait_for_each_other_are_refused
     passed_guard_breaks_the_cycle
@@ -43,6 +35,12 @@ over_every_library! {
     threads_that_do_not_cross_are_never_refused
     cancelled_wait_is_no_edge
     yielding_task_is_not_stuck
+    blocked_thread_of_a_task_polls_nothing_else
+    value_that_is_dropped_with_its_last_guard_may_use_a_mutex
+    task_that_is_watched_twice_is_watched
+    runtime_is_not_held_on_to_after_it_was_told
+    runtime_that_polled_last_is_told
+    refused_future_stands_in_no_queue
 }
 
 fn task_that_waits_for_itself_is_refused<L: Library>() {
@@ -110,75 +108,86 @@ fn waiter_behind_a_cycle_is_not_refused<L: Library>() {
 
 fn arms_of_a_join_may_take_turns<L: Library>() {
     let m = mutex::<L>();
-    let turn = Arc::new(std::sync::Mutex::new(None::<Waker>));
+    let timer = Outside::default();
     let mut program = ByHand::new(named("A", async {
         let holds = async {
             let _guard = m.acquire().await.expect("it is free");
-            // Something outside has the waker of this task, such as a timer.
-            let mut was_here = false;
-            std::future::poll_fn(|cx| {
-                if std::mem::replace(&mut was_here, true) {
-                    return Poll::Ready(());
-                }
-                *turn.lock().expect("nobody panics with it") = Some(cx.waker().clone());
-                Poll::Pending
-            })
-            .await;
+            timer.wait().await;
         };
         join(holds, async { m.acquire().await.map(drop) }).await.1
     }));
     program.waits();
     assert_eq!(m.statistics().waiters, 1);
-    let waker = turn.lock().expect("nobody panics with it").take().expect("the timer has it");
-    waker.wake();
+    timer.wake();
     assert_eq!(program.wakes.count(), 1);
     assert_eq!(program.ends(), Ok(()));
 }
 
 fn select_with_a_way_out_waits<L: Library>() {
     let m = mutex::<L>();
-    let timer = Arc::new(std::sync::Mutex::new(None::<Waker>));
+    let timer = Outside::default();
+    let mut program = ByHand::new(named("A", async {
+        let _guard = m.acquire().await.expect("it is free");
+        let ended = first(m.acquire(), timer.wait()).await;
+        matches!(ended, First::Other(()))
+    }));
+    program.waits();
+    timer.wake();
+    assert!(program.ends(), "the timer was first, and nothing was refused");
+}
+
+/// One of its waits is part of a cycle, and the other one is not.
+fn select_of_two_mutexes_waits_for_the_one_that_comes<L: Library>() {
+    let [m, n, o] = [mutex::<L>(), mutex::<L>(), mutex::<L>()];
+    let guard = ByHand::new(named("N", async { o.acquire().await.expect("it is free") })).ends();
+    let mut a = ByHand::new(named("A", async {
+        let _guard = m.acquire().await.expect("it is free");
+        pause().await;
+        matches!(first(n.acquire(), o.acquire()).await, First::Other(Ok(_)))
+    }));
+    let mut b = ByHand::new(named("B", async {
+        let _guard = n.acquire().await.expect("it is free");
+        m.acquire().await.map(drop)
+    }));
+    a.waits();
+    b.waits();
+    a.waits();
+    drop(guard);
+    assert!(a.ends());
+    drop(a);
+    assert_eq!(b.ends(), Ok(()));
+}
+
+/// The one clone of the task's waker lies with the timer, and none with the mutex.
+fn wait_with_another_waker_is_no_clone_of_ours<L: Library>() {
+    let m = mutex::<L>();
+    let timer = Outside::default();
     let mut program = ByHand::new(named("A", async {
         let _guard = m.acquire().await.expect("it is free");
         let mut again = std::pin::pin!(m.acquire());
-        let mut polls = 0;
-        std::future::poll_fn(|cx| {
-            if let Poll::Ready(result) = again.as_mut().poll(cx) {
-                return Poll::Ready(Some(result.map(drop)));
-            }
-            polls += 1;
-            *timer.lock().expect("nobody panics with it") = Some(cx.waker().clone());
-            if polls == 2 { Poll::Ready(None) } else { Poll::Pending }
-        })
-        .await
+        assert!(again.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        timer.wait().await;
     }));
     program.waits();
-    assert_eq!(program.ends(), None, "the timer was first, and nothing was refused");
+    timer.wake();
+    program.ends();
 }
 
 fn wait_that_something_else_can_end_is_no_cycle<L: Library>() {
     let [m, n] = [mutex::<L>(), mutex::<L>()];
-    let outside = std::sync::Mutex::new(None::<Waker>);
+    let outside = Outside::default();
     let mut a = ByHand::new(named("A", async {
         let guard = m.acquire().await.expect("it is free");
-        let mut other = std::pin::pin!(n.acquire());
         // Waits for the mutex or for a word from outside, and then releases.
-        let mut polls = 0;
-        std::future::poll_fn(|cx| {
-            polls += 1;
-            *outside.lock().expect("nobody panics with it") = Some(cx.waker().clone());
-            if polls > 1 { Poll::Ready(Ok(())) } else { other.as_mut().poll(cx).map_ok(drop) }
-        })
-        .await
-        .expect("there is a way out");
+        let ended = first(outside.wait(), n.acquire()).await;
+        assert!(matches!(ended, First::One(())), "there is a way out");
         drop(guard);
     }));
     let mut b = ByHand::new(named("B", async {
         let _guard = n.acquire().await.expect("it is free");
         m.acquire().await.map(drop)
     }));
-    let mut first = ByHand::new(named("N", async { n.acquire().await.expect("it is free") }));
-    let guard = first.ends();
+    let guard = ByHand::new(named("N", async { n.acquire().await.expect("it is free") })).ends();
     a.waits();
     drop(guard);
     // The promise of n lies with A, who does not look; B waits behind A for n, and nobody is refused.
@@ -311,15 +320,7 @@ fn yielding_task_is_not_stuck<L: Library>() {
         let holds = async {
             let _guard = m.acquire().await.expect("it is free");
             for _ in 0..3 {
-                let mut was_here = false;
-                std::future::poll_fn(|cx| {
-                    if std::mem::replace(&mut was_here, true) {
-                        return Poll::Ready(());
-                    }
-                    cx.waker().wake_by_ref();
-                    Poll::Pending
-                })
-                .await;
+                yield_now().await;
             }
         };
         join(holds, async { m.acquire().await.map(drop) }).await.1
@@ -328,4 +329,84 @@ fn yielding_task_is_not_stuck<L: Library>() {
     program.waits();
     program.waits();
     assert_eq!(program.ends(), Ok(()));
+}
+
+/// An operation that the task keeps cannot end its wait: nothing polls it while the thread is blocked.
+fn blocked_thread_of_a_task_polls_nothing_else<L: Library>() {
+    let [m, n] = [mutex::<L>(), mutex::<L>()];
+    let elsewhere = ByHand::new(named("N", async { n.acquire().await.expect("it is free") })).ends();
+    let mut program = ByHand::new(named("A", async {
+        let _guard = m.acquire().await.expect("it is free");
+        let mut kept = std::pin::pin!(n.acquire());
+        begin(kept.as_mut()).await;
+        m.acquire_blocking().map(drop)
+    }));
+    // A cycle that is missed would hang the test.
+    let Err(AcquireError::Endless(refused)) = program.ends() else { panic!("its thread waits for itself") };
+    assert_eq!(refused.cycle.len(), 1);
+    drop(elsewhere);
+}
+
+/// No lock of ours is held over the drop of a value, or this would hang.
+fn value_that_is_dropped_with_its_last_guard_may_use_a_mutex<L: Library>() {
+    let inner = mutex::<L>();
+    let outer = StrictMutex::<OwnedStrictGuard<u32, L>, L>::with_mode(
+        inner.try_acquire_owned().expect("it is free"),
+        Mode::EndlessWaits,
+    );
+    let guard = outer.try_acquire_owned().expect("it is free");
+    drop(outer);
+    drop(guard);
+    assert!(!inner.is_locked(), "the guard in the value was dropped with it");
+}
+
+fn task_that_is_watched_twice_is_watched<L: Library>() {
+    let m = mutex::<L>();
+    let mut program = ByHand::new(named("A", async { m.acquire().await.map(drop) }).watched());
+    assert_eq!(program.ends(), Ok(()));
+}
+
+fn runtime_is_not_held_on_to_after_it_was_told<L: Library>() {
+    let m = mutex::<L>();
+    let guard = ByHand::new(named("N", async { m.acquire().await.expect("it is free") })).ends();
+    let mut program = ByHand::new(named("A", async { m.acquire().await.map(drop) }));
+    program.waits();
+    assert_eq!(Arc::strong_count(&program.wakes), 2);
+    drop(guard);
+    assert_eq!((program.wakes.count(), Arc::strong_count(&program.wakes)), (1, 1));
+    assert_eq!(program.ends(), Ok(()));
+}
+
+fn runtime_that_polled_last_is_told<L: Library>() {
+    let m = mutex::<L>();
+    let guard = ByHand::new(named("N", async { m.acquire().await.expect("it is free") })).ends();
+    let mut program = ByHand::new(named("A", async { m.acquire().await.map(drop) }));
+    program.waits();
+    let former = std::mem::take(&mut program.wakes);
+    program.waits();
+    drop(guard);
+    assert_eq!((former.count(), program.wakes.count()), (0, 1));
+    assert_eq!(program.ends(), Ok(()));
+}
+
+/// However long it is kept.
+fn refused_future_stands_in_no_queue<L: Library>() {
+    let m = mutex::<L>();
+    let mut kept = Box::pin(m.acquire());
+    let guard = ByHand::new(named("N", async { m.acquire().await.expect("it is free") })).ends();
+    ByHand::new(named("A", begin(kept.as_mut()))).ends();
+    assert_eq!(m.statistics().waiters, 1);
+    let refused = ByHand::new(task(kept.as_mut())).ends().map(drop).expect_err("its new task is not watched");
+    assert!(matches!(&refused, AcquireError::NoTask(refused) if refused.only_unwatched), "{refused:?}");
+    assert_eq!(m.statistics().waiters, 0);
+    drop(guard);
+
+    let mut again = Box::pin(m.acquire());
+    let mut program = ByHand::new(named("A", async {
+        let _guard = m.acquire().await.expect("it is free");
+        again.as_mut().await.map(drop)
+    }));
+    assert!(matches!(program.ends(), Err(AcquireError::Endless(_))));
+    drop(program);
+    assert_eq!((m.statistics().waiters, m.is_locked()), (0, false));
 }

@@ -19,7 +19,7 @@ use crate::scenario_choice::{Programs, SuiteChoice};
 /// The arguments of `bisect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Bisect {
-    /// The package: tokio, async-lock, async-std, smol, futures-util, event-listener, anyio, trio or uvloop
+    /// The package: tokio, async-lock, async-mutex, async-std, smol, futures-util, event-listener, anyio, trio or uvloop
     #[arg(value_name = "PACKAGE")]
     package: String,
     /// The scenario: a name, or the path of a file
@@ -117,7 +117,7 @@ impl Bisect {
             output::note(&format!("running {}", pair.at(&versions[place])));
             let found = match runs.run(pair, &versions[place], programs)? {
                 Ran::Skipped(why) => Found::Skipped(why),
-                Ran::Cells(cells) => match cells.first().and_then(|cell| cell.comparable().zip(cell.outcome())) {
+                Ran::Cells(cells, _) => match cells.first().and_then(|cell| cell.comparable().zip(cell.outcome())) {
                     Some((lines, outcome)) => Found::Outcome(Did {
                         verdict: outcome.verdict.as_str().to_owned(),
                         lines: lines.to_vec(),

@@ -40,12 +40,26 @@ const fn step(what: &'static str, arguments: &'static str) -> Step {
 }
 
 /// Tests never write a snapshot here: one that is missing or has changed is red.
+///
+/// Every package takes part in every step, and the tests are chosen by name: then the features of what the harness
+/// depends on are the same in all steps, and it is compiled once.
 const fn test(what: &'static str, arguments: &'static str) -> Step {
     Step { what, tool: Tool::Cargo, variable: Some(("INSTA_UPDATE", "no")), arguments }
 }
 
 const fn python(what: &'static str, arguments: &'static str) -> Step {
     Step { what, tool: Tool::Python, variable: None, arguments }
+}
+
+/// Everything that can be built, so that it is built once for several steps.
+macro_rules! everything {
+    ($tests:literal) => {
+        concat!(
+            "test --features backend-all,with-example,with-registry,\
+             keyalike/async-std,keyalike/smol,keyalike/tokio,keyalike-strict/tracing ",
+            $tests
+        )
+    };
 }
 
 const STEPS: &[Step] = &[
@@ -78,35 +92,32 @@ const STEPS: &[Step] = &[
          --backend trio+anyio@4.6.1 --backend trio+anyio@4.16.0",
     ),
     test("tests with no backend", "test"),
+    test("tests of backend-async-lock alone", "test --features backend-async-lock --test features"),
+    test("tests of backend-futures alone", "test --features backend-futures --test features"),
+    test("tests of backend-tokio alone", "test --features backend-tokio --test features --test tokio"),
+    test("tests of backend-smol alone", "test --features backend-smol --test features --test smol"),
+    test("tests of backend-python alone", "test --features backend-python --test features --test python"),
+    test("tests of backend-async-std alone", "test --features backend-async-std --test features --test async-std"),
+    test(
+        "tests of every backend, of the strict mutex and of the kit",
+        everything!(
+            "--test features --test tokio --test async-std --test smol --test explore --test programs \
+             --test with_backends --test searches --test interrupts --test walk_through --test worker_faults \
+             --test by_hand --test endless_waits --test allocations --test events --test bad_input --test certify"
+        ),
+    ),
+    test("examples in the documentation", everything!("--doc")),
     step("targets of cargo fuzz", "check --locked --manifest-path fuzz/Cargo.toml"),
-    test(
-        "tests of backend-async-lock alone",
-        "test -p keyalike-backends -p keyalike-suites --features backend-async-lock",
-    ),
-    test("tests of backend-futures alone", "test -p keyalike-backends -p keyalike-suites --features backend-futures"),
-    test("tests of backend-tokio alone", "test -p keyalike-backends -p keyalike-suites --features backend-tokio"),
-    test(
-        "tests of backend-async-std alone",
-        "test -p keyalike-backends -p keyalike-suites --features backend-async-std",
-    ),
-    test("tests of backend-smol alone", "test -p keyalike-backends -p keyalike-suites --features backend-smol"),
-    test("tests of the kit", "test -p keyalike --features async-std,smol,tokio"),
-    test("tests of backend-python alone", "test -p keyalike-backends -p keyalike-suites --features backend-python"),
-    test("tests of every backend", "test --features backend-all"),
-    test("tests and examples of the strict mutex", "test -p keyalike-strict --all-features"),
     step("format of the example", "fmt --check --manifest-path docs/example/Cargo.toml"),
     step("lints of the example", "clippy --all-targets --manifest-path docs/example/Cargo.toml -- -D warnings"),
     test("tests of the example, as a stranger runs them", "test --manifest-path docs/example/Cargo.toml"),
-    test("sabotages of the example", "test -p keyalike-cli --features with-example --test sabotages"),
+    test("sabotages of the example", everything!("--test sabotages")),
     step(
         "packages that can be published",
         "package --quiet --no-verify --allow-dirty -p keyalike -p keyalike-harness -p keyalike-backends \
          -p keyalike-releases -p keyalike-strict -p keyalike-suites",
     ),
-    test(
-        "tests of releases, with the registries",
-        "test -p keyalike-cli --features backend-all,with-registry --test releases_with_the_registry",
-    ),
+    test("tests of releases, with the registries", everything!("--test releases_with_the_registry")),
 ];
 
 /// How many tests passed and failed.

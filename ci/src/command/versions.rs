@@ -1,5 +1,6 @@
 //! `keyalike versions`: releases of a lock library, neighbour by neighbour.
 
+use harness::backend::{Description, Subject};
 use harness::diff::unified;
 use harness::report::CellReport;
 use harness::report::paint::{BAD, GOOD, Layout, TITLE, count};
@@ -18,7 +19,8 @@ use crate::scenario_choice::SuiteChoice;
 /// The arguments of `versions`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Versions {
-    /// The package: tokio, async-lock, async-std, smol, futures-util, event-listener, anyio, trio or uvloop; also `tokio@RANGE`
+    /// The package: tokio, async-lock, async-mutex, async-std, smol, futures-util, event-listener, anyio, trio or uvloop;
+    /// also `tokio@RANGE`
     #[arg(value_name = "PACKAGE")]
     package: String,
     /// The releases: `1.40.0`, a range such as `>=1.50, <1.53`, or `newest`; together at least two
@@ -70,6 +72,12 @@ struct Comparison {
 struct Step {
     before: String,
     after: String,
+    /// The locks of the two, where they are those of another package, which the release passes on or lies beneath.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locks: Option<[Subject; 2]>,
+    /// The runtimes of the two, where they are not the same and not what is compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runtimes: Option<[Subject; 2]>,
     promise: Promise,
     changes: Vec<Change>,
 }
@@ -110,10 +118,10 @@ impl Versions {
         };
         let mut ending = Ending::Expected;
         for pair in runs.pairs(&self.backends, &versions)? {
-            let mut last: Option<(&Version, Vec<CellReport>)> = None;
+            let mut last: Option<Release<'_>> = None;
             for version in &versions {
-                let cells = match runs.run(&pair, version, &programs)? {
-                    Ran::Cells(cells) => cells,
+                let (cells, backend) = match runs.run(&pair, version, &programs)? {
+                    Ran::Cells(cells, backend) => (cells, backend),
                     Ran::Skipped(why) => {
                         output::note(&format!("{} is left out: {why}", pair.at(version)));
                         comparison.skipped.push(Skipped { backend: pair.at(version), why });
@@ -123,10 +131,11 @@ impl Versions {
                 if ending_of(&cells) == Ending::Failed {
                     ending = Ending::Failed;
                 }
-                if let Some((before, earlier)) = &last {
-                    comparison.steps.push(step(&pair, (before, earlier), (version, &cells), &suite));
+                let release = Release { version, cells, backend };
+                if let Some(before) = &last {
+                    comparison.steps.push(step(&pair, before, &release, &suite));
                 }
-                last = Some((version, cells));
+                last = Some(release);
             }
         }
         let layout = output::layout();
@@ -149,6 +158,7 @@ impl Versions {
         let mut lines = Vec::new();
         for step in &comparison.steps {
             lines.push(layout.paint(TITLE, &format!("{} -> {}", step.before, step.after)));
+            lines.extend(say_made_of(step).map(|made_of| format!("  {made_of}")));
             for list in List::ALL {
                 let changes: Vec<&Change> = step.changes.iter().filter(|change| change.list == list).collect();
                 lines.push(format!("  {} ({})", list.title(), changes.len()));
@@ -202,14 +212,40 @@ impl Versions {
     }
 }
 
-fn step(
-    pair: &ReleaseId,
-    (before, earlier): (&Version, &[CellReport]),
-    (after, cells): (&Version, &[CellReport]),
-    suite: &Suite,
-) -> Step {
-    let changes = changes(earlier, cells, &suite.rules);
-    Step { before: pair.at(before), after: pair.at(after), promise: Promise::of(before, after, &changes), changes }
+/// A release that was run.
+struct Release<'a> {
+    version: &'a Version,
+    cells: Vec<CellReport>,
+    backend: Box<Description>,
+}
+
+fn step(pair: &ReleaseId, before: &Release<'_>, after: &Release<'_>, suite: &Suite) -> Step {
+    let changes = changes(&before.cells, &after.cells, &suite.rules);
+    let is_compared = |subject: &Subject| pair.package.is_some_and(|package| package.name == subject.name);
+    let both = |part: fn(&Description) -> &Subject| [part(&before.backend).clone(), part(&after.backend).clone()];
+    let (locks, runtimes) = (both(|backend| &backend.locks), both(|backend| &backend.runtime));
+    Step {
+        before: pair.at(before.version),
+        after: pair.at(after.version),
+        locks: (!locks.iter().all(is_compared)).then_some(locks),
+        runtimes: (runtimes[0] != runtimes[1] && !runtimes.iter().all(is_compared)).then_some(runtimes),
+        promise: Promise::of(before.version, after.version, &changes),
+        changes,
+    }
+}
+
+/// Returns what else a step went over than the release that is compared.
+fn say_made_of(step: &Step) -> Option<String> {
+    let say = |subject: &Subject| format!("{} {}", subject.name, subject.version);
+    let both = |word: &str, subjects: &Option<[Subject; 2]>| {
+        subjects.as_ref().map(|[before, after]| match before == after {
+            true => format!("{word} {}", say(before)),
+            false => format!("{word} {} -> {}", say(before), say(after)),
+        })
+    };
+    let parts: Vec<String> =
+        [both("locks of", &step.locks), both("on", &step.runtimes)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn say_change(change: &Change) -> String {
@@ -250,7 +286,7 @@ fn markdown(comparison: &Comparison) -> String {
         lines.extend([
             format!("#### `{}` to `{}`", step.before, step.after),
             String::new(),
-            say_promise(step),
+            say_made_of(step).map_or_else(String::new, |made_of| format!("{made_of}; ")) + &say_promise(step),
             String::new(),
         ]);
         for list in List::ALL {

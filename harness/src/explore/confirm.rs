@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::engine::Deed;
-use super::executor::Executor;
 use super::plan::Plan;
 use super::print::script;
 use super::report::Found;
@@ -12,6 +11,7 @@ use super::strategy::Fixed;
 use super::{Bounds, Explorable, ExploreError, Machine, run_in_time};
 use crate::driver::program::{ObjectIndex, Program};
 use crate::driver::{Seat, drive};
+use crate::executor::Executor;
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
 use crate::scenario::name::TaskName;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use super::books::{Books, Fate};
-use super::plan::Plan;
+use super::plan::{Occasions, Plan};
 use super::schedule::{Choice, Choices, Kind};
 use super::subject::Subject;
 use super::waker::Board;
@@ -105,6 +105,8 @@ pub(crate) struct Engine<S: Subject> {
     objects: Vec<Option<S::Object>>,
     slots: Vec<S::Slot>,
     free: Vec<usize>,
+    /// What was forgotten: never dropped while anybody looks, and then for good, or a long search would fill the memory.
+    forgotten: Vec<S::Slot>,
     tasks: Vec<Task>,
     /// Who each task is to a lock that knows its holder.
     identities: Vec<Identity>,
@@ -119,6 +121,8 @@ pub(crate) struct Engine<S: Subject> {
     spent: [u8; 4],
     /// The woken, in the order of their wakes.
     queue: Vec<TaskIndex>,
+    /// Whether anything may happen to anybody.
+    has_occasions: bool,
     /// Which objects the last choice touched.
     footprint: u32,
     fruitless: u32,
@@ -142,6 +146,7 @@ impl<S: Subject> Engine<S> {
             objects: (0..objects).map(|_| None).collect(),
             slots: Vec::new(),
             free: Vec::new(),
+            forgotten: Vec::new(),
             tasks: (0..tasks).map(|_| Task::default()).collect(),
             identities: plan.tasks.iter().map(|task| Identity::new(number, *task)).collect(),
             ready: 0,
@@ -150,6 +155,7 @@ impl<S: Subject> Engine<S> {
             used: [0; 4],
             spent: [0; 4],
             queue: Vec::with_capacity(tasks),
+            has_occasions: plan.occasions != Occasions::default(),
             footprint: 0,
             fruitless: 0,
             clock: 0,
@@ -190,7 +196,7 @@ impl<S: Subject> Engine<S> {
         let woken = self.board.woken();
         let mut offer = Choices::default();
         offer.0[Kind::Go as usize] = self.ready | (self.waits & woken);
-        if bounds.total > self.spent.iter().sum() {
+        if self.has_occasions && bounds.total > self.spent.iter().sum() {
             let may = |kind: usize, bound: u8, tasks: u32| {
                 if self.spent[kind] < bound { tasks & !self.used[kind] } else { 0 }
             };
@@ -428,7 +434,7 @@ impl<S: Subject> Engine<S> {
                 self.books.result(op, Fate::Forgotten);
                 let place = self.find_guard(task, object).expect("it was looked up");
                 let guard = self.tasks[task].belongings.remove(place);
-                self.subject.leak(&mut self.slots[guard.slot]);
+                self.forgotten.push(self.subject.take(&mut self.slots[guard.slot]));
                 self.free.push(guard.slot);
                 self.books.forget(object);
             }
@@ -547,7 +553,11 @@ impl<S: Subject> Engine<S> {
 
     /// Takes note of the wakes that `object` has caused.
     fn hear(&mut self, object: ObjectIndex) {
-        let (rung, rings) = self.board.take_rings();
+        let rung = self.board.take_rings();
+        self.hear_rings(object, rung);
+    }
+
+    fn hear_rings(&mut self, object: ObjectIndex, (rung, rings): (u32, u32)) {
         if rings == 0 {
             return;
         }
@@ -866,17 +876,16 @@ impl<S: Subject> Engine<S> {
     /// Tries every object. Returns whether that came to an end.
     fn probe(&mut self) -> bool {
         for object in 0..self.objects.len() {
-            let slot = self.begin_operation(object, Request::TryAcquire);
-            let place = &mut self.slots[slot];
-            let poll = || S::poll(place, &mut Context::from_waker(Waker::noop()));
-            let tried = catch_unwind(AssertUnwindSafe(poll));
+            let (mut was_free, mut rung) = (None, (0, 0));
+            let live = self.objects[object].as_ref().expect("every object was made");
+            let mut tried = |is_free| (was_free, rung) = (Some(is_free), self.board.take_rings());
+            let probed = catch_unwind(AssertUnwindSafe(|| self.subject.probe(live, &mut tried)));
+            self.hear_rings(object, rung);
             self.hear(object);
-            match tried {
-                Ok(Poll::Ready(Reply::Granted)) => self.books.tried(object, true),
-                Ok(_) => self.books.tried(object, false),
-                Err(_) => self.books.accuse(Verdict::Panicked),
+            if let Some(is_free) = was_free {
+                self.books.tried(object, is_free);
             }
-            if !self.clear_slot(object, slot) {
+            if probed.is_err() {
                 self.books.accuse(Verdict::Panicked);
             }
             if !self.settle() {
@@ -982,6 +991,9 @@ impl<S: Subject> Engine<S> {
             if catch_unwind(AssertUnwindSafe(|| drop(object))).is_err() {
                 self.books.accuse(Verdict::Panicked);
             }
+        }
+        for mut slot in self.forgotten.drain(..) {
+            let _ = catch_unwind(AssertUnwindSafe(|| S::clear(&mut slot)));
         }
     }
 

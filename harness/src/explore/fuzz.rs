@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::executor::Executor;
 use super::plan::Plan;
 use super::print::script;
 use super::random::Random;
@@ -22,6 +21,7 @@ use super::strategy::{Sampled, Sampler};
 use super::{Bounds, Budget, Explorable, ExploreError, Found, Options, Search, Strategy, is_fault};
 use crate::driver::program::Program;
 use crate::driver::{Seat, drive};
+use crate::executor::Executor;
 use crate::outcome::{Outcome, is_message};
 use crate::scenario::{Scenario, Span, Within};
 use crate::verdict::Verdict;

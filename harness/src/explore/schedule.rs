@@ -52,6 +52,12 @@ impl Choice {
     }
 }
 
+/// Returns the task with this place in a set of more.
+pub(crate) fn nth(tasks: u32, place: u32) -> TaskIndex {
+    let left = (0..place).fold(tasks, |left, _| left & left.wrapping_sub(1));
+    left.trailing_zeros() as usize
+}
+
 /// The choices of one run, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -64,8 +70,9 @@ pub struct Choices(pub [u32; KINDS]);
 
 impl Choices {
     /// Returns whether there is none.
+    #[inline]
     pub fn is_empty(&self) -> bool {
-        self.0.iter().all(|tasks| *tasks == 0)
+        self.0.iter().fold(0, |all, tasks| all | tasks) == 0
     }
 
     /// Returns how many there are.
@@ -97,16 +104,13 @@ impl Choices {
     pub fn nth(&self, place: u32) -> Option<Choice> {
         let mut place = place;
         for kind in Kind::ALL {
-            let mut tasks = self.0[kind as usize];
+            let tasks = self.0[kind as usize];
             let count = tasks.count_ones();
             if place >= count {
                 place -= count;
                 continue;
             }
-            for _ in 0..place {
-                tasks &= tasks - 1;
-            }
-            return Some(Choice::new(kind, tasks.trailing_zeros() as usize));
+            return Some(Choice::new(kind, nth(tasks, place)));
         }
         None
     }

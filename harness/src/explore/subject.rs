@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::driver::MakeObject;
 use crate::object::{Object, Operation, Reply, took_hold};
@@ -34,21 +34,22 @@ pub(crate) trait Subject: Send + 'static {
     /// Drops what is in a slot: the operation, or its guard.
     fn clear(slot: &mut Self::Slot);
 
-    /// Leaks what is in a slot, and leaves it empty.
-    fn leak(&self, slot: &mut Self::Slot);
+    /// Takes what is in a slot out with its slot, and leaves an empty one. It does not move.
+    fn take(&self, slot: &mut Self::Slot) -> Self::Slot {
+        std::mem::replace(slot, self.slot())
+    }
+
+    /// Tries an object and lets go of it; calls `tried` in between with whether it was free.
+    fn probe(&self, object: &Self::Object, tried: &mut dyn FnMut(bool));
 }
 
 /// A library of which one primitive is explored with its own types: frames of the type `F`, made by `frame`.
 pub(crate) struct Typed<M, F> {
-    primitive: Primitive,
-    make: fn() -> M,
-    frame: fn(Arc<M>, Request) -> F,
-}
-
-impl<M, F> Typed<M, F> {
-    pub(crate) fn new(primitive: Primitive, make: fn() -> M, frame: fn(Arc<M>, Request) -> F) -> Self {
-        Self { primitive, make, frame }
-    }
+    pub(crate) primitive: Primitive,
+    pub(crate) make: fn() -> M,
+    pub(crate) frame: fn(Arc<M>, Request) -> F,
+    /// See [`Subject::probe`].
+    pub(crate) probe: fn(&M, &mut dyn FnMut(bool)),
 }
 
 impl<M, F> Subject for Typed<M, F>
@@ -83,8 +84,8 @@ where
         slot.set(None);
     }
 
-    fn leak(&self, slot: &mut Self::Slot) {
-        std::mem::forget(std::mem::replace(slot, self.slot()));
+    fn probe(&self, object: &Arc<M>, tried: &mut dyn FnMut(bool)) {
+        (self.probe)(object, tried);
     }
 }
 
@@ -116,7 +117,9 @@ impl Subject for Erased {
         drop(slot.take());
     }
 
-    fn leak(&self, slot: &mut Self::Slot) {
-        std::mem::forget(slot.take());
+    fn probe(&self, object: &Arc<dyn Object>, tried: &mut dyn FnMut(bool)) {
+        let mut operation = Arc::clone(object).operation(Request::TryAcquire, Place::Task);
+        let reply = operation.poll(&mut Context::from_waker(Waker::noop()));
+        tried(reply == Poll::Ready(Reply::Granted));
     }
 }

@@ -221,7 +221,7 @@ pub fn explorable_borrowed<M: AsyncMutex>(locks: Explorable) -> Explorable {
             Err(message) => Reply::Refused(message),
         }
     }
-    locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>))
+    locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>, probe::<M>))
 }
 
 /// Returns a library whose mutexes, with guards that own, are explored without erasure.
@@ -236,7 +236,13 @@ pub fn explorable_owned<M: OwnedMutex>(locks: Explorable) -> Explorable {
             Err(message) => Reply::Refused(message),
         }
     }
-    locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>))
+    locks.with_typed(Primitive::Mutex, |plan| explore::typed(plan, Primitive::Mutex, M::new, frame::<M>, probe::<M>))
+}
+
+/// Tries a mutex and lets go of it; says in between whether it was free.
+fn probe<M: AsyncMutex>(mutex: &M, tried: &mut dyn FnMut(bool)) {
+    let guard = mutex.try_acquire();
+    tried(guard.is_ok());
 }
 
 /// Makes a request; no guard comes of a question.

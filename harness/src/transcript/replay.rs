@@ -17,6 +17,8 @@ pub struct Replay {
     pub ended: Vec<TaskIndex>,
     /// The objects that a task without a guard of theirs could not give back when all let go.
     pub contested: Vec<ObjectIndex>,
+    /// Who was woken by what in the step of the last event.
+    rung: Vec<(At, TaskIndex, Option<ObjectIndex>)>,
     clock: usize,
 }
 
@@ -79,13 +81,14 @@ impl Replay {
     /// Applies one event.
     pub fn apply(&mut self, event: &Event) {
         self.clock += 1;
+        self.rung.retain(|(at, ..)| *at == event.at);
         let Some(task) = event.task else {
             return;
         };
         match &event.what {
             What::Acquired { object, future, wait } => self.grant(task, *object, *future, *wait),
-            What::Waits { object, future, thread } => self.wait(task, *object, *future, *thread),
-            What::Pending { object, future } => self.pend(task, *object, *future),
+            What::Waits { object, future, thread } => self.wait(event.at, task, *object, *future, *thread),
+            What::Pending { object, future } => self.pend(event.at, task, *object, *future),
             What::Prepared { object, future } => {
                 let kept = Kept {
                     task,
@@ -130,7 +133,10 @@ impl Replay {
                 }
             }
             What::Cancelled { object, kept } => self.cancel(task, *object, *kept),
-            What::Woken { object } => self.wake(task, *object),
+            What::Woken { object } => {
+                self.rung.push((event.at, task, *object));
+                self.wake(task, *object);
+            }
             What::Promised => self.wake(task, None),
             What::Panicked { .. } if event.role == Role::Waker => {}
             What::Panicked { .. } | What::Returned | What::Aborted { .. } => {
@@ -197,20 +203,31 @@ impl Replay {
         self.guards.push(Guard { task, taken_by, object, forgotten: false, contested: false });
     }
 
-    fn wait(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
+    fn wait(&mut self, at: At, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
+        let woken = self.is_told(at, task, object);
         let since = self.since(task, object, future).unwrap_or(self.clock);
         let begun_by = self.begun_by(task, object, future).unwrap_or(task);
         // A wait that was polled in vain goes on.
         let before = self.waits.iter().find(|wait| (wait.task, wait.object, wait.future) == (task, object, future));
         let overtaken = before.map_or(0, |wait| wait.overtaken);
         self.end_operation(task, object, future);
-        self.waits.push(Wait { task, object, future, begun_by, thread, since, overtaken, woken: false });
+        self.waits.push(Wait { task, object, future, begun_by, thread, since, overtaken, woken });
     }
 
-    fn pend(&mut self, task: TaskIndex, object: ObjectIndex, future: NameIndex) {
+    /// Returns whether a task was told within the poll that ends now. What it was told before does not count; but whoever
+    /// gives way, and wakes the task within its poll, asks to be polled again.
+    fn is_told(&self, at: At, task: TaskIndex, object: ObjectIndex) -> bool {
+        let is_it = |(when, who, by): &(At, TaskIndex, Option<ObjectIndex>)| {
+            (*when, *who) == (at, task) && by.is_none_or(|by| by == object)
+        };
+        self.rung.iter().any(is_it)
+    }
+
+    fn pend(&mut self, at: At, task: TaskIndex, object: ObjectIndex, future: NameIndex) {
+        let woken = self.is_told(at, task, object);
         let since = self.since(task, object, Some(future)).or(Some(self.clock));
         let begun_by = self.begun_by(task, object, Some(future)).or(Some(task));
-        let kept = Kept { task, future, object, since, begun_by, polled_by: task, woken: false };
+        let kept = Kept { task, future, object, since, begun_by, polled_by: task, woken };
         // In its place, so that of two futures of one name the first stays the first, as it does in the task.
         match self.kept.iter_mut().find(|kept| (kept.task, kept.object, kept.future) == (task, object, future)) {
             Some(place) => *place = kept,

@@ -6,14 +6,13 @@ mod queued;
 use std::sync::Arc;
 
 use keyalike_harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
+use keyalike_harness::executor::Executor;
 use keyalike_harness::object::Object;
 use keyalike_harness::primitive::Primitive;
 use keyalike_harness::primitive::mutex::{self, AsyncMutex};
 
 pub(crate) use broken::ALL as BROKEN;
 use queued::{Barging, HandsOver, HeedsBudget, Mutex, Ways};
-
-use crate::executor::Executor;
 
 /// The id of the lock that hands over to the longest waiter.
 pub(crate) const HONEST: &str = "honest";
@@ -46,7 +45,7 @@ fn on_executor<W: Ways>(id: &'static str) -> Arc<dyn Backend> {
         capabilities: Vec::new(),
         native: true,
     };
-    Arc::new(Pair::<Executor, Library<W>>::new(Arc::default(), description))
+    Arc::new(Pair::<Executor>::of::<Library<W>>(Arc::default(), description))
 }
 
 struct Library<W>(W);

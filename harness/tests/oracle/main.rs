@@ -4,7 +4,6 @@
 //! Some locks hang or kill the process that they are in, so this test is its own worker.
 
 mod convictions;
-mod executor;
 mod honesty;
 mod locks;
 mod properties;

@@ -1,5 +1,6 @@
 //! What a stranger's test says: his lock, his runtimes, the suites, and where his own files are.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,6 +50,21 @@ pub struct Kit {
 pub struct Test {
     name: String,
     check: Box<dyn FnOnce() -> Result<(), String> + Send>,
+}
+
+impl fmt::Debug for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Test").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Kit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, runtimes, suites, folder, .. } = self;
+        let mut print = f.debug_struct("Kit");
+        print.field("name", name).field("runtimes", runtimes).field("suites", suites).field("folder", folder);
+        print.finish_non_exhaustive()
+    }
 }
 
 impl Test {

@@ -66,6 +66,9 @@
 //! const MINE: keyalike::MutexCapabilities = keyalike::MutexCapabilities::plain().with_telepathy();
 //! ```
 //!
+//! A lock that knows its holder needs to know who asks. Most runtimes cannot tell, so the tests do: [`Identity::current`] is
+//! the task of the scenario that is polled or dropped on a thread.
+//!
 //! A scenario whose outcome breaks its rule is red, whatever its snapshot says, until the ledger explains it. What can
 //! block a thread or kill a process runs in a child process of the same test. An adapter is code too:
 //! [`certify`](fn@certify) looks for its own faults, and is one of the tests.
@@ -79,6 +82,7 @@ pub mod runtimes;
 mod selection;
 
 pub use harness::certify::adapter::{Certificate, Conviction, Fault};
+pub use harness::identity::Identity;
 pub use harness::object::Message;
 pub use harness::primitive::mutex::{AsyncMutex, MutexCapabilities, OwnedMutex, Query};
 pub use harness::runtime::{Ending, Runtime, join_unwinding, panic_message};

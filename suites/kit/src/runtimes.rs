@@ -3,12 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Description, Subject};
+use harness::backend::{Backend, Description, Pair, Subject};
 use harness::certify::adapter::{self, Certificate};
-use harness::driver::program::Program;
-use harness::driver::{DriveError, Listener, MakeObject, Seat, drive};
+use harness::driver::MakeObject;
 use harness::runtime::Runtime;
-use harness::transcript::Transcript;
 
 use crate::lock::Lock;
 
@@ -87,35 +85,11 @@ struct On<R>(Arc<R>);
 
 impl<R: Runtime> Started for On<R> {
     fn pair(&self, make: MakeObject, description: Description) -> Arc<dyn Backend> {
-        Arc::new(LockOn { runtime: Arc::clone(&self.0), make, description })
+        Arc::new(Pair::new(Arc::clone(&self.0), make, description))
     }
 
     fn certify(&self, lock: &Lock) -> Certificate {
         adapter::certify(&self.0, &lock.subject())
-    }
-}
-
-/// A lock on a runtime.
-struct LockOn<R> {
-    runtime: Arc<R>,
-    make: MakeObject,
-    description: Description,
-}
-
-impl<R: Runtime> Backend for LockOn<R> {
-    fn description(&self) -> &Description {
-        &self.description
-    }
-
-    fn drive(
-        &self,
-        program: &Arc<Program>,
-        seat: Seat,
-        runs: usize,
-        listener: Option<Listener>,
-        receive: &mut dyn FnMut(Transcript),
-    ) -> Result<(), DriveError> {
-        drive(&self.runtime, self.make, program, seat, runs, listener, receive)
     }
 }
 

@@ -51,7 +51,7 @@ fn kit(folder: &Path) -> Kit {
 
 #[track_caller]
 fn check_told(kit: Kit, said: &[&str]) {
-    let error = kit.tests().err().expect("it is not set up").to_string();
+    let error = kit.tests().expect_err("it is not set up").to_string();
     for part in said {
         assert!(error.contains(part), "`{part}` is not in:\n{error}");
     }

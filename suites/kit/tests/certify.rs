@@ -7,6 +7,7 @@ mod planted {
 
 use std::sync::Arc;
 
+use backends::locks::naive::Naive;
 use harness::backend::LockLibrary;
 use harness::certify::adapter::{self, Adapter};
 use harness::runtime::Runtime;
@@ -105,8 +106,35 @@ fn check_honest<L: LockLibrary>() {
 #[case::async_lock_arc(check_honest::<backends::locks::async_lock::AsyncLockArc>)]
 #[case::futures(check_honest::<backends::locks::futures::Futures>)]
 #[case::futures_owned(check_honest::<backends::locks::futures::FuturesOwned>)]
+#[case::strict_tokio(check_honest::<backends::locks::strict::StrictTokio>)]
+#[case::strict_async_lock(check_honest::<backends::locks::strict::StrictAsyncLock>)]
+#[case::strict_futures(check_honest::<backends::locks::strict::StrictFutures>)]
 fn adapter_of_the_backends_is_honest(#[case] check: fn()) {
     check();
+}
+
+/// What no task asks for may be refused. On a runtime that knows no tasks, it is refused to all.
+#[test]
+fn lock_that_needs_a_task_is_asked_in_one() {
+    certify::<locks::NeedsATask>(&tokio()).assert_holds();
+    certify::<locks::NeedsATask>(&tokio_current_thread()).assert_holds();
+    check_convicted(&certify::<locks::NeedsATask>(&smol()), Fault::RefusesAFreeLock);
+}
+
+/// The naive remedy for re-entry is a fact that the matrix shows, and no adapter to be certified: whoever finds the mutex
+/// locked is told so and does not wait, whether he is the holder or not.
+#[test]
+fn naive_remedy_refuses_to_wait() {
+    let adapter = Adapter::new(Naive::make, Naive::capabilities());
+    let certificates = [
+        adapter::certify(&backends::runtimes::tokio::multi_thread(), &adapter),
+        adapter::certify(&backends::runtimes::tokio::current_thread(), &adapter),
+    ];
+    for certificate in certificates {
+        check_convicted(&certificate, Fault::RefusesToWait);
+        let told = certificate.to_string();
+        assert!(told.contains("this mutex is locked already"), "{told}");
+    }
 }
 
 #[test]

@@ -36,6 +36,9 @@ class NoBackend(Exception):
     """A backend that cannot be started here."""
 
 
+LIBRARIES = ("anyio", "trio", "uvloop")
+"""What backends are made of, besides Python."""
+
 COROUTINES = "kept futures: coroutines driven by hand, dropped by cancelling them"
 
 CLOCK = "clock: the event loop's stands still while anything can run, then goes on to the next timer"
@@ -199,5 +202,14 @@ def find(id_: str) -> Backend:
         raise NoBackend(f"no backend is called `{name}`; there are {', '.join(sorted(BACKENDS))}")
     try:
         return make()
-    except ImportError as error:
-        raise NoBackend(f"`{name}` needs {error.name}; install it into the environment of {sys.executable}") from error
+    except NoBackend:
+        raise
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in LIBRARIES:
+            why = f"`{name}` needs {error.name}; install it into the environment of {sys.executable}"
+        else:
+            # An old library uses what this Python has no more, and says so in its own way while it is imported.
+            told = f"{type(error).__name__}: {error}"
+            python = platform.python_version()
+            why = f"`{name}` does not go with Python {python}: {told}; choose another release of either"
+        raise NoBackend(why) from error

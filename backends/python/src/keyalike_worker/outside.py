@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 LOOK_SECONDS = 0.0005
@@ -84,18 +84,38 @@ def is_at_work() -> bool:
     """Return whether a thread beside the calling one may still do something."""
     if not _may_be or _count() <= len(_own) + 1:
         return False
-    known = {*_own, threading.get_native_id()}
-    idle = set(_idle_threads_of_trio())
+    known = {*_own, threading.get_native_id(), *_idle_threads_of_trio()}
     if platform.machine() in ENDLESS_WITH_NULL:
         try:
-            numbers = [int(number) for number in os.listdir("/proc/self/task")]
-            return any(_is_busy(number) for number in numbers if number not in known and number not in idle)
+            sleepers = _sleepers(known)
+            # They were looked at one after the other, and one that worked then may have woken one that slept: none has
+            # only if none has slept anew.
+            return sleepers is None or sleepers != _sleepers(known)
         except OSError:
             pass
     return any(
-        thread.native_id not in known and thread.native_id not in idle and not _is_in_idle_place(thread.ident)
-        for thread in threading.enumerate()
+        thread.native_id not in known and not _is_in_idle_place(thread.ident) for thread in threading.enumerate()
     )
+
+
+def _sleepers(known: Collection[int | None]) -> dict[int, bytes] | None:
+    """Return how often each thread but the `known` fell asleep, or `None` if one does not sleep for good."""
+    sleepers = {}
+    # The youngest first: what is left of earlier runs sleeps.
+    for number in sorted(map(int, os.listdir("/proc/self/task")), reverse=True):
+        if number in known:
+            continue
+        try:
+            sleep = _endless_sleep(number)
+        except (FileNotFoundError, ProcessLookupError):
+            if os.path.exists(f"/proc/self/task/{number}"):
+                raise
+            # It has ended meanwhile.
+            continue
+        if sleep is None:
+            return None
+        sleepers[number] = sleep
+    return sleepers
 
 
 def _count() -> int:
@@ -114,16 +134,33 @@ def _idle_threads_of_trio() -> Iterator[int | None]:
             yield thread.native_id
 
 
-def _is_busy(number: int) -> bool:
-    """Ask the kernel what a thread does. Raises `OSError` where it does not tell."""
+def _endless_sleep(number: int) -> bytes | None:
+    """Ask the kernel the how many-th sleep of a thread this is; `None` if it does not sleep, or with an end.
+
+    Raises `OSError` where the kernel does not tell. The system call alone does not say it: a thread that has been woken
+    stands in it until its processor has heard of that, which takes long where a virtual one rests.
+    """
+    status = _read(number, "status")
+    if not _fact(status, b"\nState:").startswith(b"S"):
+        return None
+    if not _sleeps_without_end(_read(number, "syscall").split()):
+        return None
+    return _fact(status, b"\nvoluntary_ctxt_switches:")
+
+
+def _read(number: int, name: str) -> bytes:
+    file = os.open(f"/proc/self/task/{number}/{name}", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with open(f"/proc/self/task/{number}/syscall", "rb") as file:
-            return not _sleeps_without_end(file.read().split())
-    except (FileNotFoundError, ProcessLookupError):
-        if os.path.exists(f"/proc/self/task/{number}"):
-            raise
-        # It has ended meanwhile.
-        return False
+        return os.read(file, 8_192)
+    finally:
+        os.close(file)
+
+
+def _fact(status: bytes, key: bytes) -> bytes:
+    begin = status.find(key)
+    if begin < 0:
+        raise OSError("the kernel tells too little of a thread")
+    return status[begin + len(key) :].split(b"\n", 1)[0].strip()
 
 
 def _sleeps_without_end(words: list[bytes]) -> bool:

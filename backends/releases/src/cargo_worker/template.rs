@@ -48,10 +48,13 @@ static TEMPLATES: &[Template] = &[
         "owned" &["mutex"], "runtime" &[], "coop" &[], "semaphore" &[]),
     template!("async_lock":
         "mutex" &[], "try_acquire" &["mutex"], "blocking" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
+    template!("async_lock_counted": "mutex" &[], "try_acquire" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
+    template!("async_mutex": "mutex" &[], "try_acquire" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
     template!("async_std":
         "mutex" &[], "try_acquire" &["mutex"], "blocking" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
     template!("smol":
         "mutex" &[], "try_acquire" &["mutex"], "blocking" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
+    template!("smol_counted": "mutex" &[], "try_acquire" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
     template!("futures_util":
         "mutex" &[], "try_acquire" &["mutex"], "debug" &["mutex"], "owned" &["mutex"]),
 ];
@@ -98,7 +101,8 @@ pub(super) fn manifest(name: &str, dependencies: &str, workspace: &Path, capabil
     let harness = workspace.join("harness");
     format!(
         "# Made by keyalike from the folder backends/releases/worker of its sources. Changes are overwritten.\n\
-         [package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
+         [package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\
+         autoexamples = false\n\n\
          [features]\n{features}\n\
          [dependencies]\nharness = {{ package = \"keyalike-harness\", path = {harness:?} }}\n\
          async-executor = \"1.13\"\nfutures-lite = \"2.6\"\n{dependencies}{examples}\n\

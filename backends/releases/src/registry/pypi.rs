@@ -15,7 +15,7 @@ const FIX: &str =
 pub(super) fn releases(name: &str, places: &Places) -> Result<Vec<Version>, ReleaseError> {
     let keep = places.target()?.join("workers").join("index").join(format!("{name}.pip"));
     let mut command = Command::new(python());
-    command.args(["-m", "pip", "index", "versions", name]);
+    command.args(["-m", "pip", "index", "versions", "--pre", name]);
     let output =
         command.output().map_err(|source| ReleaseError::Program { program: python(), source, fix: NO_PYTHON })?;
     let told = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, Stop};
 use super::{Adapter, Conviction, Fault, convict};
 use crate::driver::program::Program;
-use crate::driver::{DriveError, Seat, drive};
+use crate::driver::{DriveError, MakeObject, Seat, drive};
 use crate::outcome::Outcome;
 use crate::runtime::Runtime;
 use crate::scenario::parse::parse;
@@ -24,6 +24,28 @@ const SCRIPTS: &[&str] = &[
 
 /// The first task holds, and another asks.
 const OTHER_TASK: &str = "mutex m\n\nA acquire m\nB acquire m\nA release m\n";
+
+/// A task acquires a free lock in either way.
+const FREE_LOCK: &str = "mutex m\n\nA acquire m\nA release m\nA try-acquire m\n";
+
+/// Returns whether a task of the runtime is granted a free lock.
+pub(super) fn grants_in_a_task<R: Runtime>(bench: &Bench<R>, make: MakeObject) -> bool {
+    let ran = bench.patiently(move |runtime, doing| {
+        doing.begin(Fault::BlocksItsThread, "an acquire of a free lock");
+        let mut is_granted = false;
+        let driven = drive(runtime, make, &program(FREE_LOCK), Seat::Spawned, 1, None, &mut |transcript| {
+            let outcome = Outcome::of(transcript);
+            let granted = outcome.lines.iter().filter(|line| line.ends_with("  acquired"));
+            is_granted = granted.count() == 2;
+        });
+        driven.map_err(|error| told(&error))?;
+        match is_granted {
+            true => Ok(()),
+            false => Err(convict(Fault::RefusesAFreeLock, "a task acquires a free lock, and is refused")),
+        }
+    });
+    ran.is_ok()
+}
 
 /// Runs every script.
 pub(super) fn check<R: Runtime>(bench: &Bench<R>, adapter: &Adapter) -> Option<Conviction> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::explore::Chooser;
 use crate::explore::plan::TASKS_MAX;
 use crate::explore::random::Random;
-use crate::explore::schedule::{Choice, Choices, Kind, Schedule};
+use crate::explore::schedule::{Choice, Choices, Kind, Schedule, nth};
 use crate::quiescence::TaskIndex;
 
 /// A way to choose by chance.
@@ -79,15 +79,17 @@ impl Sampled {
         &self.schedule
     }
 
-    fn nth_of(&mut self, offer: &Choices, kinds: std::ops::Range<usize>) -> Option<Choice> {
-        let mut some = Choices::default();
-        some.0[kinds.clone()].copy_from_slice(&offer.0[kinds]);
-        let count = some.count();
-        if count == 0 { None } else { some.nth(self.random.below(count)) }
+    /// Chooses who goes on.
+    fn go(&mut self, offer: &Choices) -> Option<Choice> {
+        let tasks = offer.0[Kind::Go as usize];
+        (tasks != 0).then(|| Choice::new(Kind::Go, nth(tasks, self.random.below(tasks.count_ones()))))
     }
 
+    /// Chooses among what need not happen.
     fn occasion(&mut self, offer: &Choices) -> Option<Choice> {
-        self.nth_of(offer, 1..Kind::ALL.len())
+        let mut occasions = *offer;
+        occasions.0[Kind::Go as usize] = 0;
+        if occasions.is_empty() { None } else { occasions.nth(self.random.below(occasions.count())) }
     }
 
     fn random(&mut self, offer: &Choices) -> Option<Choice> {
@@ -96,7 +98,7 @@ impl Sampled {
         {
             return Some(choice);
         }
-        self.nth_of(offer, 0..1).or_else(|| self.occasion(offer))
+        self.go(offer).or_else(|| self.occasion(offer))
     }
 
     /// Weighs each task by the actions that it has left: then each order of all actions is as likely as any other.

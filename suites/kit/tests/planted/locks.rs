@@ -56,6 +56,16 @@ adapter!(
     Honest, PLAIN, acquire: |this| Ok(this.0.lock().await), try: |this| tried(&this.0)
 );
 
+adapter!(
+    /// It asks the runtime whose task it is in, as a lock that knows its holder must. Only tokio tells.
+    NeedsATask, PLAIN,
+    acquire: |this| match tokio::task::try_id() {
+        Some(_) => Ok(this.0.lock().await),
+        None => Err(Message::text("nobody asks")),
+    },
+    try: |this| tried(&this.0)
+);
+
 static MOOD: AtomicUsize = AtomicUsize::new(0);
 
 adapter!(

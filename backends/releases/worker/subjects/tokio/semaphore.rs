@@ -1,11 +1,13 @@
 //! The cooperative budget of a release of tokio that does not show it, by a semaphore with a permit to spare: its acquire
 //! is pending only when the budget is spent.
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Wake, Waker};
 
+use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 
 /// More than any release's budget; one without a budget never ends the loop otherwise.
@@ -30,6 +32,11 @@ fn is_spent(cx: &mut Context<'_>) -> bool {
 
 /// Spends the budget of this poll. Nobody is to be woken for that, so the task's waker is left out.
 pub fn spend(_cx: &mut Context<'_>) {
+    LazyLock::force(&DEFERS);
+    exhaust();
+}
+
+fn exhaust() {
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..UNITS_MAX {
         if is_spent(&mut cx) {
@@ -38,11 +45,24 @@ pub fn spend(_cx: &mut Context<'_>) {
     }
 }
 
+/// Whether this release wakes a task that has spent its budget after the poll, and not within it. Tried out on a task of a
+/// runtime of its own, for a waker that is not the task's would be deferred behind the task's, which would be woken twice.
+static DEFERS: LazyLock<bool> = LazyLock::new(|| {
+    let try_out = || {
+        let runtime = Builder::new_current_thread().build().expect("it needs nothing but this thread");
+        let task = runtime.spawn(poll_fn(|_| {
+            let noted = Arc::new(Noted::default());
+            let waker = Waker::from(Arc::clone(&noted));
+            exhaust();
+            Poll::Ready(is_spent(&mut Context::from_waker(&waker)) && !noted.0.load(Ordering::SeqCst))
+        }));
+        runtime.block_on(task).expect("it does not panic")
+    };
+    std::thread::spawn(try_out).join().expect("it does not panic")
+});
+
 /// Returns whether the scheduler will wake the task after this poll because its budget is spent. Releases that wake at once
 /// have done so already, from within the lock, and promise nothing more.
 pub fn promises_wake(cx: &mut Context<'_>) -> bool {
-    let noted = Arc::new(Noted::default());
-    let waker = Waker::from(Arc::clone(&noted));
-    let is_deferred = is_spent(&mut Context::from_waker(&waker)) && !noted.0.load(Ordering::SeqCst);
-    is_deferred && is_spent(cx)
+    *DEFERS && is_spent(cx)
 }

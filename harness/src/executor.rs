@@ -1,4 +1,4 @@
-//! A runtime of one thread, small enough to be read: the harness knows no runtime, and its own tests need one.
+//! A runtime of one thread, small enough to be read: the harness knows no other, but replays schedules and tests itself.
 //!
 //! It polls its tasks in the order of their wakes, inside `block_on` and nowhere else. Like tokio it has a budget for each
 //! poll, and wakes whoever asked when it was spent after the poll.
@@ -12,12 +12,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use keyalike_harness::object::Message;
-use keyalike_harness::runtime::{Ending, Runtime, panic_message};
+use crate::object::Message;
+use crate::runtime::{Ending, Runtime, panic_message};
 
-/// A runtime of one thread.
+/// A runtime of one thread. Its budget for a poll is spent only where a scenario says so.
 #[derive(Default)]
-pub(crate) struct Executor(Arc<Ready>);
+pub struct Executor(Arc<Ready>);
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Executor").finish_non_exhaustive()
+    }
+}
 
 /// The woken tasks, and the thread that polls them.
 #[derive(Default)]
@@ -26,12 +32,18 @@ struct Ready {
     thread: Mutex<Option<Thread>>,
 }
 
-/// One task.
-pub(crate) struct Job {
+/// A task of an [`Executor`].
+pub struct Job {
     ready: Arc<Ready>,
     queued: AtomicBool,
     future: Mutex<Option<Pin<Box<dyn Future<Output = ()> + Send>>>>,
     end: Mutex<End>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").finish_non_exhaustive()
+    }
 }
 
 #[derive(Default)]
@@ -48,7 +60,7 @@ thread_local! {
 }
 
 /// Returns whether the budget of this poll is spent. A lock that heeds it answers pending; the wake is certain to come.
-pub(crate) fn is_budget_spent() -> bool {
+pub fn is_budget_spent() -> bool {
     SPENT.get()
 }
 

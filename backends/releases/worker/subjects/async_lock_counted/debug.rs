@@ -1,0 +1,8 @@
+//! What `{:?}` prints of the lock of the first releases of async-lock.
+
+use super::mutex::Mutex;
+
+/// Prints the lock.
+pub fn debug(mutex: &Mutex<()>) -> String {
+    format!("{mutex:?}")
+}

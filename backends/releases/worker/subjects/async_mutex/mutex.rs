@@ -1,0 +1,16 @@
+//! The mutex of async-mutex.
+
+pub use async_mutex::Mutex;
+
+/// A guard that borrows the mutex.
+pub type Guard<'a> = async_mutex::MutexGuard<'a, ()>;
+
+/// Waits for the mutex.
+pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
+    mutex.lock().await
+}
+
+/// Compiles only if tasks can use it.
+pub fn is_usable(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    acquire(mutex)
+}

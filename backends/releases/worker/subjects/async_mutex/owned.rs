@@ -1,0 +1,20 @@
+//! The guards of async-mutex that own.
+
+use std::sync::Arc;
+
+use harness::object::Message;
+
+use super::mutex::Mutex;
+
+/// A guard that owns its share of the mutex.
+pub type Guard = async_mutex::MutexGuardArc<()>;
+
+/// Waits for the mutex.
+pub async fn acquire(mutex: &Arc<Mutex<()>>) -> Guard {
+    mutex.lock_arc().await
+}
+
+/// Takes the mutex if it is free.
+pub fn try_acquire(mutex: &Arc<Mutex<()>>) -> Result<Guard, Message> {
+    mutex.try_lock_arc().ok_or_else(Message::none)
+}

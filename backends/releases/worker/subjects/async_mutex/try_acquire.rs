@@ -1,0 +1,10 @@
+//! The try of async-mutex.
+
+use harness::object::Message;
+
+use super::mutex::{Guard, Mutex};
+
+/// Takes the mutex if it is free.
+pub fn try_acquire(mutex: &Mutex<()>) -> Result<Guard<'_>, Message> {
+    mutex.try_lock().ok_or_else(Message::none)
+}

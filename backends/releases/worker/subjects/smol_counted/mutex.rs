@@ -1,0 +1,16 @@
+//! The lock of the first releases of smol, which is shared by cloning it and whose guards own their share.
+
+pub use smol::lock::Lock as Mutex;
+
+/// A guard. It borrows nothing.
+pub type Guard<'a> = smol::lock::LockGuard<()>;
+
+/// Waits for the lock.
+pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
+    mutex.lock().await
+}
+
+/// Compiles only if tasks can use it.
+pub fn is_usable(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    acquire(mutex)
+}
