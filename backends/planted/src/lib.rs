@@ -1,4 +1,4 @@
-//! Keyalike's planted locks: two honest mutexes written by hand, and forty that are wrong in one line.
+//! Keyalike's planted locks: three honest mutexes written by hand, and forty that are wrong in one line.
 //!
 //! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast. A further lock
 //! is wrong only between two instructions, where the explorer cannot look and real threads must.
@@ -62,12 +62,20 @@ pub fn honest() -> Vec<Planted> {
     impl Flaw for Barges {
         const BARGES: bool = true;
     }
+    struct GivesWay;
+    impl Flaw for GivesWay {
+        const GIVES_WAY: bool = true;
+    }
     vec![
         Planted {
             id: "hands-over",
             explorable: explorable_borrowed::<Mutex<HandsOver>>(Locks::<HandsOver>::explorable()),
         },
         Planted { id: "barges", explorable: explorable_borrowed::<Mutex<Barges>>(Locks::<Barges>::explorable()) },
+        Planted {
+            id: "gives-way",
+            explorable: explorable_borrowed::<Mutex<GivesWay>>(Locks::<GivesWay>::explorable()),
+        },
     ]
 }
 
@@ -138,15 +146,10 @@ pub fn racing_broken() -> Vec<Planted> {
     impl Race for Waiters {
         const LOOKS_FOR_WAITERS_TOO_EARLY: bool = true;
     }
-    struct Leaves;
-    impl Race for Leaves {
-        const LEAVES_AFTER_A_LOOK: bool = true;
-    }
     vec![
         racing::<Takes>("looks-then-takes"),
         racing::<Queues>("queues-without-a-look"),
         racing::<Waiters>("looks-for-waiters-too-early"),
-        racing::<Leaves>("leaves-after-a-look"),
     ]
 }
 

@@ -18,6 +18,8 @@ macro_rules! flaws {
         pub trait Flaw: Send + Sync + 'static {
             /// No mistake: a release frees the lock and wakes the first waiter, and a newcomer may come before him.
             const BARGES: bool = false;
+            /// No mistake: an acquire gives way once before it asks.
+            const GIVES_WAY: bool = false;
             $($(#[$doc])* const $name: bool = false;)*
         }
     };
@@ -253,6 +255,7 @@ impl<F: Flaw> Drop for Guard<'_, F> {
 /// An acquire: it asks when it is first polled, and from then on has a ticket until it comes to its guard.
 struct Acquire<'a, F: Flaw> {
     mutex: &'a Mutex<F>,
+    gave_way: bool,
     ticket: Option<Ticket>,
     waker: Option<Waker>,
     done: bool,
@@ -262,6 +265,10 @@ impl<'a, F: Flaw> Future for Acquire<'a, F> {
     type Output = Guard<'a, F>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<'a, F>> {
+        if F::GIVES_WAY && !std::mem::replace(&mut self.gave_way, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let mutex = self.mutex;
         let mut state = mutex.lock();
         let Some(own) = self.ticket else {
@@ -370,7 +377,7 @@ impl<F: Flaw> AsyncMutex for Mutex<F> {
     }
 
     async fn acquire(&self) -> Result<Guard<'_, F>, Message> {
-        Ok(Acquire { mutex: self, ticket: None, waker: None, done: false }.await)
+        Ok(Acquire { mutex: self, gave_way: false, ticket: None, waker: None, done: false }.await)
     }
 
     fn try_acquire(&self) -> Result<Guard<'_, F>, Message> {

@@ -21,8 +21,6 @@ pub trait Race: Send + Sync + 'static {
     const QUEUES_WITHOUT_A_LOOK: bool = false;
     /// Looks whether somebody is queued before the lock is free.
     const LOOKS_FOR_WAITERS_TOO_EARLY: bool = false;
-    /// A waiter that was woken and is dropped passes the wake on only if the lock is free, and looks before it has left.
-    const LEAVES_AFTER_A_LOOK: bool = false;
 }
 
 struct Waiter {
@@ -143,16 +141,6 @@ impl<'a, R: Race> Future for Acquire<'a, R> {
 impl<R: Race> Drop for Acquire<'_, R> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        if R::LEAVES_AFTER_A_LOOK {
-            let is_woken = !self.mutex.queue().iter().any(|waiter| waiter.ticket == ticket);
-            // A moment for a release that is under way.
-            (0..32).for_each(|_| std::hint::spin_loop());
-            if is_woken && !self.mutex.locked.load(Ordering::SeqCst) {
-                self.mutex.wake_next();
-            }
-            self.mutex.dequeue(ticket);
-            return;
-        }
         let was_woken = !self.mutex.dequeue(ticket);
         if was_woken && !self.mutex.locked.load(Ordering::SeqCst) {
             self.mutex.wake_next();

@@ -610,15 +610,21 @@ impl<S: Subject> Engine<S> {
         let place = self.find_future(task, name).expect("it was looked up");
         let Belonging { slot, object, kept } = self.tasks[task].belongings[place];
         let kept = kept.expect("a future was looked up");
-        // Told before this poll does not count; told in this poll does.
+        let since = kept.since.unwrap_or_else(|| self.tick());
+        // Told before this poll does not count; told in this poll does, and be it the first.
         if let Some(future) = self.tasks[task].belongings[place].kept.as_mut() {
-            (future.woken, future.polled_by) = (false, task);
+            (future.woken, future.polled_by, future.since) = (false, task, Some(since));
         }
         let reply = self.poll_slot(task, object, slot);
+        if reply.is_none()
+            && let Some(future) = self.tasks[task].belongings[place].kept.as_mut()
+        {
+            // It panicked, and asked for nothing if it had not before.
+            future.since = kept.since;
+        }
         let was_waiting = self.waits & 1 << task != 0;
         match reply {
             Some(Poll::Pending) => {
-                let since = kept.since.unwrap_or_else(|| self.tick());
                 if !kept.awaited && kept.since.is_none() && !awaits {
                     self.books.ask(object, 1);
                 }

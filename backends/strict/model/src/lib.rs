@@ -34,6 +34,10 @@
 //!
 #![doc = include_str!(concat!(env!("OUT_DIR"), "/mutations.md"))]
 
+// The examples of the copies are those of their originals.
+#[cfg(not(doctest))]
 pub mod models;
+#[cfg(not(doctest))]
 pub mod mutation;
+#[cfg(not(doctest))]
 pub mod queue;
