@@ -98,15 +98,15 @@
 //!
 //! | locks | case | bare ns | strict ns | strict / bare |
 //! |---|---|---|---|---|
-//! | tokio::sync | uncontended | 51.9 | 49.0 | 0.94 |
-//! | tokio::sync | two tasks in turns | 153.5 | 203.6 | 1.33 |
-//! | async-lock | uncontended | 42.5 | 56.8 | 1.34 |
-//! | async-lock | two tasks in turns | 146.7 | 212.0 | 1.45 |
-//! | futures-util | uncontended | 20.5 | 32.1 | 1.57 |
-//! | futures-util | two tasks in turns | 64.1 | 188.5 | 2.94 |
-//! | tokio::sync | uncontended, `EndlessWaits` | 51.9 | 146.5 | 2.83 |
-//! | async-lock | uncontended, `EndlessWaits` | 42.5 | 157.5 | 3.71 |
-//! | futures-util | uncontended, `EndlessWaits` | 20.5 | 129.3 | 6.30 |
+//! | tokio::sync | uncontended | 47.8 | 48.1 | 1.01 |
+//! | tokio::sync | two tasks in turns | 147.9 | 197.0 | 1.33 |
+//! | async-lock | uncontended | 37.2 | 56.0 | 1.51 |
+//! | async-lock | two tasks in turns | 131.3 | 205.2 | 1.56 |
+//! | futures-util | uncontended | 20.2 | 31.8 | 1.57 |
+//! | futures-util | two tasks in turns | 62.5 | 179.8 | 2.89 |
+//! | tokio::sync | uncontended, `EndlessWaits` | 47.8 | 144.7 | 3.03 |
+//! | async-lock | uncontended, `EndlessWaits` | 37.2 | 152.0 | 4.09 |
+//! | futures-util | uncontended, `EndlessWaits` | 20.2 | 128.2 | 6.35 |
 //!
 //! The quartiles lie within 0.02 of these ratios. futures-util barges: its releaser takes the mutex again before the waiter has
 //! run, so that its two tasks hardly ever wait, where a strict mutex hands over each time.
