@@ -244,7 +244,7 @@ impl Review<'_> {
             let ran = self.scope.backends.iter().filter(|backend| entry.names_backend(backend)).count();
             // A divergence is one from backends that the entry does not name.
             let has_partner = entry.kind == Kind::Violation || ran < self.scope.backends.len();
-            let is_out_of_sight = is_of_releases && (ran == 0 || !has_partner);
+            let is_out_of_sight = !has_partner || is_of_releases && ran == 0;
             if self.used.contains(&index) || is_out_of_sight || !named.all(has_run) {
                 continue;
             }

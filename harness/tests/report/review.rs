@@ -83,6 +83,12 @@ fn an_entry_is_stale_only_if_the_whole_suite_ran() {
 }
 
 #[test]
+fn an_entry_is_stale_only_if_somebody_ran_from_whom_to_differ() {
+    let alone = vec![quiet("a/b", "blue")];
+    assert_eq!(kinds(&report(&BACKENDS[..1], alone, &entry("divergence", "a/b", "blue"))), []);
+}
+
+#[test]
 fn a_cell_that_differs_from_its_snapshot_is_found() {
     let changed = vec![("a/b".parse().expect("it is a name"), "blue".to_owned())];
     let snapshots = SnapshotCheck { compared: 2, missing: 0, changed };
