@@ -189,7 +189,8 @@ impl Default for Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Every schedule within the bounds, but for those that differ only in the order of steps on different objects.
+    /// Every schedule within the bounds, but for those that differ only in the order of steps on different objects, or in
+    /// the names of tasks that are alike.
     Exhaustive,
     /// Each choice as likely as any other.
     Random,
@@ -257,7 +258,8 @@ pub struct Options {
     pub jobs: usize,
     /// How often what may happen at any time happens.
     pub bounds: Bounds,
-    /// Whether to leave out schedules that differ only in the order of steps on different objects.
+    /// Whether to leave out schedules that differ only in the order of steps on different objects, or in which of several
+    /// tasks that are alike did what.
     pub reduce: bool,
     /// Which part of the space to explore. A portfolio has no parts that would make a whole: its strategies take turns
     /// that depend on how far each came.
@@ -356,7 +358,7 @@ pub fn explore(locks: &Explorable, plan: &Arc<Plan>, options: &Options) -> Resul
 /// [`ExploreError`], if there is no result.
 pub fn schedules(locks: &Explorable, plan: &Arc<Plan>, bounds: &Bounds) -> Result<Vec<Schedule>, ExploreError> {
     let mut machine = locks.machine(plan)?;
-    let mut tree = strategy::Exhaustive::new(false);
+    let mut tree = strategy::Exhaustive::new(strategy::Reduction::default());
     let mut schedules = Vec::new();
     while !tree.is_done() {
         tree.begin();

@@ -49,7 +49,7 @@ fn a_space_has_as_many_schedules_as_it_has(
     #[case] count: usize,
     #[case] expected: u64,
 ) {
-    let report = run(id, rounds(tasks, count), &Options::default());
+    let report = run(id, rounds(tasks, count), &Options { reduce: false, ..Options::default() });
     assert_eq!((report.end, report.schedules), (End::Exhausted, expected), "{}", report.text());
     assert!(report.outcomes.iter().all(|found| found.verdict == Verdict::Completed), "{}", report.text());
 }
@@ -224,4 +224,73 @@ fn the_reduction_loses_no_outcome(#[values("tokio", "async-lock", "futures")] id
     let keys = |report: &Report| report.outcomes.iter().map(|found| found.key).collect::<BTreeSet<_>>();
     assert_eq!(keys(&reduced), keys(&whole));
     assert!(reduced.schedules * 2 < whole.schedules, "{} of {}", reduced.schedules, whole.schedules);
+}
+
+/// Returns the outcomes of a report, as sets of lines; with each name in `names` written as the one in its place in `others`.
+fn renamed(report: &Report, names: &[&str], others: &[&str]) -> BTreeSet<BTreeSet<String>> {
+    let rename = |word: &str| {
+        let bare = word.trim_end_matches(',');
+        let place = names.iter().position(|name| *name == bare);
+        place.map_or_else(|| word.to_owned(), |place| word.replace(bare, others[place]))
+    };
+    // Who is before whom is a set.
+    let line = |line: &str| {
+        let words: Vec<String> = line.split_whitespace().map(rename).collect();
+        let (head, tail) = words.join(" ").split_once(" before ").map_or_else(
+            || (words.join(" "), String::new()),
+            |(head, passed)| {
+                let mut passed: Vec<&str> = passed.split(", ").collect();
+                passed.sort_unstable();
+                (head.to_owned(), passed.join(", "))
+            },
+        );
+        format!("{head} before {tail}")
+    };
+    report.outcomes.iter().map(|found| found.lines.iter().map(|text| line(text)).collect()).collect()
+}
+
+/// Of tasks that are alike the first begins first: every outcome of the others is one of these with the names exchanged,
+/// and there are as many times more schedules as there are exchanges.
+#[rstest]
+fn tasks_that_are_alike_lose_no_outcome(
+    #[values("tokio", "async-lock", "futures")] id: &str,
+    #[values(
+        "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\nD: try-acquire m\n",
+        "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\nD: acquire m\n         cancel A\ncancel B\ncancel C\n",
+        "mutex m\nmutex n\n\nA: acquire m, release m, acquire n\nB: acquire m, release m, acquire n\n         C: acquire m, release m, acquire n\nD: acquire n, panic\nabort D\n",
+        "mutex m\n\nA: start x acquire m, poll x, release m\nB: start x acquire m, poll x, release m\n         C: start x acquire m, poll x, release m\nA resume anew\nB resume anew\nC resume anew\n"
+    )]
+    text: &str,
+) {
+    let options = Options { budget: Budget::Schedules(3_000_000), ..Options::default() };
+    let reduced = run(id, plan(text), &options);
+    let whole = run(id, plan(text), &Options { reduce: false, ..options });
+    assert_eq!((reduced.end, whole.end), (End::Exhausted, End::Exhausted));
+    let names = ["A", "B", "C"];
+    assert_eq!(reduced.alike.iter().map(Vec::len).collect::<Vec<_>>(), [names.len()]);
+    let orders = [["A", "B", "C"], ["A", "C", "B"], ["B", "A", "C"], ["B", "C", "A"], ["C", "A", "B"], ["C", "B", "A"]];
+    let exchanged: BTreeSet<_> = orders.iter().flat_map(|others| renamed(&reduced, &names, others)).collect();
+    assert_eq!(exchanged, renamed(&whole, &names, &names));
+    if text.matches("mutex").count() == 1 {
+        assert_eq!(reduced.schedules * orders.len() as u64, whole.schedules);
+        assert_eq!(reduced.estimate, Some(whole.schedules as f64));
+    } else {
+        assert!(reduced.schedules * (orders.len() as u64) < whole.schedules, "steps on two objects commute as well");
+    }
+}
+
+/// A name in another task's program, or in an occasion, tells a task from its like.
+#[rstest]
+#[case::all("A: acquire m, release m\nB: acquire m, release m\n", &["A B"])]
+#[case::a_crowd("A[1..3]: acquire m\nB: acquire m, release m\n", &["A1 A2 A3"])]
+#[case::an_occasion("A[1..3]: acquire m\ncancel A2\n", &["A1 A3"])]
+#[case::two_sets("A: acquire m\nB: acquire m, release m\nC: acquire m\nD: acquire m, release m\n", &["A C", "B D"])]
+#[case::another_turn("A: acquire m, release m\nB: acquire m; release m\n", &[])]
+#[case::receiver("A: acquire m, send m B\nB: release m\nC: release m\nD: release m\n", &["C D"])]
+#[case::senders("A: acquire m, send m C\nB: acquire m, send m C\nC: release m\n", &["A B"])]
+fn tasks_are_alike_if_nothing_tells_them_apart(#[case] programs: &str, #[case] expected: &[&str]) {
+    let sets = plan(&format!("mutex m\n\n{programs}")).sets_of_alike();
+    let told: Vec<String> =
+        sets.iter().map(|set| set.iter().map(|name| name.to_string()).collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(told, expected);
 }

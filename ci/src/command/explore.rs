@@ -313,6 +313,7 @@ pub(crate) fn told(report: &Report, scenario: &Scenario, library: &Library<'_>, 
         (None, Some(estimate)) => facts.push(format!("of about {estimate:.0}")),
         _ => {}
     }
+    facts.extend(report.alike().map(|set| format!("alike are {set}")));
     if report.diverged > 0 {
         facts.push(format!("{} took another course and were run again", report.diverged));
     }

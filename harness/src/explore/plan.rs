@@ -218,6 +218,33 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Returns for each task the others that do the same, and to whom the same may happen: to exchange them changes no more
+    /// than names. A set each, the task with index 0 in the lowest bit.
+    pub(crate) fn alike(&self) -> Vec<u32> {
+        let sent_to = |op: &Op| match op.deed {
+            TaskDeed::SendGuard { to, .. } | TaskDeed::SendFuture { to, .. } => 1 << to,
+            _ => 0,
+        };
+        let named = self.programs.iter().flatten().fold(0, |named, op| named | sent_to(op));
+        let Occasions { cancel, abort, resume, resume_anew } = self.occasions;
+        let alike = |one: TaskIndex, other: TaskIndex| {
+            let does = |task: TaskIndex| self.programs[task].iter().map(|op| (op.deed, op.joined));
+            let may = |task: TaskIndex| [cancel, abort, resume, resume_anew].map(|set| set >> task & 1);
+            one != other && named & (1 << one | 1 << other) == 0 && may(one) == may(other) && does(one).eq(does(other))
+        };
+        let tasks = 0..self.tasks.len();
+        let others = |one: TaskIndex| tasks.clone().filter(move |other| alike(one, *other));
+        tasks.clone().map(|one| others(one).fold(0, |set, other| set | 1 << other)).collect()
+    }
+
+    /// Returns the sets of tasks that are alike, two at least, in the order of their names.
+    pub fn sets_of_alike(&self) -> Vec<Vec<TaskName>> {
+        let firsts = self.alike().into_iter().enumerate();
+        let sets = firsts.filter(|(task, others)| *others != 0 && others.trailing_zeros() as usize > *task);
+        let members = |set: u32| (0..self.tasks.len()).filter(move |task| set & 1 << task != 0);
+        sets.map(|(task, others)| members(others | 1 << task).map(|task| self.tasks[task]).collect()).collect()
+    }
+
     /// Returns the declared objects.
     pub fn objects(&self) -> &[Object] {
         &self.scenario.objects

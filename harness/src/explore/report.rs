@@ -6,7 +6,7 @@ use super::coverage::Coverage;
 use super::schedule::Schedule;
 use super::{Strategy, is_fault};
 use crate::scenario::Scenario;
-use crate::scenario::name::ScenarioName;
+use crate::scenario::name::{ScenarioName, TaskName};
 use crate::verdict::Verdict;
 
 /// How an exploration ended.
@@ -56,6 +56,10 @@ impl Found {
 pub struct Report {
     /// What was explored.
     pub scenario: ScenarioName,
+    /// Sets of tasks that do the same, where schedules were left out that differ only in which of them did what: those of
+    /// a set begin in the order of their names.
+    #[serde(default)]
+    pub alike: Vec<Vec<TaskName>>,
     /// How.
     pub strategy: Strategy,
     /// How it ended.
@@ -107,6 +111,15 @@ impl Report {
             .map(|all| all / self.schedules as f64)
     }
 
+    /// Returns for each set of tasks that were taken for alike who is in it, and what that means.
+    pub fn alike(&self) -> impl Iterator<Item = String> {
+        self.alike.iter().map(|set| {
+            let names: Vec<String> = set.iter().map(TaskName::to_string).collect();
+            let (last, others) = names.split_last().expect("nobody is alike alone");
+            format!("{} and {last}, so they begin in this order", others.join(", "))
+        })
+    }
+
     /// Returns the text that a snapshot keeps: the set of outcomes with counts, and the first schedule of each.
     pub fn text(&self) -> String {
         let mut text = String::new();
@@ -122,6 +135,9 @@ impl Report {
             count(self.schedules, "schedule")
         ));
         text.push_str(&format!("{:<21}  {end}\n", "end"));
+        for set in self.alike() {
+            text.push_str(&format!("{:<21}  {set}\n", "alike"));
+        }
         for found in &self.outcomes {
             text.push_str(&format!("\n{}\n", count(found.count, "schedule")));
             for line in &found.lines {
@@ -140,4 +156,11 @@ impl Report {
 
 fn count(number: u64, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Returns how many schedules there are if so many were run: each stands for all that exchange tasks that are alike.
+/// Nothing, if none are.
+pub(super) fn known(schedules: u64, alike: &[Vec<TaskName>]) -> Option<f64> {
+    let exchanges = alike.iter().flat_map(|set| 1..=set.len()).fold(1.0, |product, count| product * count as f64);
+    (!alike.is_empty()).then(|| schedules as f64 * exchanges)
 }

@@ -14,13 +14,14 @@ use super::confirm::confirm;
 use super::coverage::Coverage;
 use super::plan::Plan;
 use super::random::Random;
-use super::report::{End, Found, Report};
+use super::report::{self, End, Found, Report};
 use super::schedule::{Choice, Choices, Schedule};
 use super::shard::{First, Piece, STRAYS_MAX, Shard, Tree};
-use super::strategy::{Exhaustive, Sampled, Sampler, Stop};
+use super::strategy::{Exhaustive, Reduction, Sampled, Sampler, Stop};
 use super::{Bounds, Budget, Chooser, Explorable, ExploreError, Machine, Options, Strategy, is_fault, run_in_time};
 use crate::driver::ATTEMPTS_MAX;
 use crate::quiescence::TaskIndex;
+use crate::scenario::name::TaskName;
 
 /// How many schedules a unit of a round has, at most; fewer where a fault ends the search.
 pub(super) const UNIT: u64 = 4_096;
@@ -301,29 +302,32 @@ impl Search {
             Some(parts) => parts,
             // A small tree needs no parts.
             None => {
-                let reduces = options.reduce && plan.objects().len() > 1 && !plan.keeps_futures;
+                let reduction = if options.reduce { Reduction::of(plan) } else { Reduction::default() };
                 if options.shard != Shard::WHOLE {
-                    self.estimate_tree(reduces, options);
-                    self.split(reduces, options)
+                    self.estimate_tree(&reduction, options);
+                    self.split(&reduction, options)
                 } else {
-                    let mut whole = Exhaustive::new(reduces);
+                    let mut whole = Exhaustive::new(reduction.clone());
                     let unit = self.unit(options);
                     let tally = work(&mut *self.machines[0], Unit::Part(&mut whole, unit.min(left)), options);
                     let is_whole = whole.is_done() || tally.has_fault && options.stop_at_fault || left <= unit;
                     if is_whole {
-                        // Of a small tree the number is known, unless it was reduced.
-                        if reduces {
-                            self.estimate_tree(reduces, options);
+                        // Of a small tree the number is known, unless steps were exchanged.
+                        if reduction.commutes() {
+                            self.estimate_tree(&reduction, options);
                         }
                         self.merge(locks, options, tally, First::default())?;
                         self.is_exhausted = whole.is_done();
+                        if self.is_exhausted && !reduction.commutes() {
+                            self.estimate = report::known(self.schedules, &self.alike(plan));
+                        }
                         self.parts = Some(vec![Part { number: 0, tree: whole }]);
                         return Ok(());
                     }
                     // What this unit ran, the parts run again.
                     self.machines[0].books_mut().forget_counts();
-                    self.estimate_tree(reduces, options);
-                    self.split(reduces, options)
+                    self.estimate_tree(&reduction, options);
+                    self.split(&reduction, options)
                 }
             }
         };
@@ -356,19 +360,25 @@ impl Search {
         Ok(())
     }
 
-    fn estimate_tree(&mut self, reduces: bool, options: &Options) {
+    /// Returns the sets of tasks that the search takes for alike.
+    fn alike(&self, plan: &Plan) -> Vec<Vec<TaskName>> {
+        let exchanges = self.identity.reduce && self.identity.strategy == Strategy::Exhaustive;
+        if exchanges { plan.sets_of_alike() } else { Vec::new() }
+    }
+
+    fn estimate_tree(&mut self, reduction: &Reduction, options: &Options) {
         let estimate = aside(&mut *self.machines[0], |machine| estimate(machine, options));
-        (self.tree.reduces, self.tree.estimate) = (reduces, Some(estimate));
+        (self.tree.reduces, self.tree.estimate) = (reduction.commutes(), Some(estimate));
         // A shard says how large its own part is when it has run it.
         self.estimate = Some(estimate).filter(|_| options.shard == Shard::WHOLE);
     }
 
     /// Splits the tree, and returns the parts that belong to the shard.
-    fn split(&mut self, reduces: bool, options: &Options) -> Vec<Part> {
+    fn split(&mut self, reduction: &Reduction, options: &Options) -> Vec<Part> {
         let mut pruned = 0;
         // What it runs the parts run again, but for the runs that are broken off above them: what those see is seen.
         let counts = self.machines[0].books_mut().take_counts();
-        let parts = split(&mut *self.machines[0], reduces, options, &mut pruned);
+        let parts = split(&mut *self.machines[0], reduction, options, &mut pruned);
         self.machines[0].books_mut().set_counts(counts);
         let choices = parts.iter().flat_map(Exhaustive::beginning);
         let hash = choices.fold(parts.len() as u64, mix);
@@ -443,6 +453,7 @@ impl Search {
     pub fn report(&self, plan: &Plan) -> Report {
         let mut report = Report {
             scenario: plan.scenario.name.clone(),
+            alike: self.alike(plan),
             strategy: self.identity.strategy,
             end: self.end.unwrap_or(End::Cut),
             schedules: self.schedules,
@@ -605,10 +616,10 @@ impl Tally {
 }
 
 /// Splits the tree of schedules into parts, the same whatever the number of threads.
-fn split(machine: &mut dyn Machine, reduces: bool, options: &Options, pruned: &mut u64) -> Vec<Exhaustive> {
+fn split(machine: &mut dyn Machine, reduction: &Reduction, options: &Options, pruned: &mut u64) -> Vec<Exhaustive> {
     let mut ceiling = 1;
     loop {
-        let mut tree = Exhaustive::new(reduces).with_ceiling(ceiling);
+        let mut tree = Exhaustive::new(reduction.clone()).with_ceiling(ceiling);
         let mut parts = Vec::new();
         let (mut is_cut, mut asleep) = (false, 0);
         while !tree.is_done() {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{End, Found, Report};
+use super::report::{End, Found, Report, known};
 use super::search::{OUTCOMES_MAX, UNIT};
 use super::{Budget, Strategy};
 
@@ -201,13 +201,16 @@ pub fn join(pieces: &[Piece], strategy: Strategy, budget: Budget) -> Result<Piec
     }
     if let Some(forest) = forest {
         report.pruned -= forest.pruned_by_split * (count - 1);
-        // A small tree without a reduction is not estimated: it was run as one.
+        // A small tree in which nothing commutes is not estimated: it was run as one.
         let budget = match budget {
             Budget::Schedules(count) => count,
             Budget::Time(_) => u64::MAX,
         };
         let is_small = report.end == End::Exhausted && report.schedules <= UNIT.min(budget);
-        report.estimate = forest.estimate.filter(|_| forest.reduces || !is_small);
+        report.estimate = match forest.reduces || !is_small {
+            true => forest.estimate,
+            false => known(report.schedules, &report.alike),
+        };
     }
     report.outcomes = founds.into_values().collect();
     report.outcomes.sort_by_key(|found| found.at);

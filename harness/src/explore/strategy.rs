@@ -1,9 +1,11 @@
 //! The ways through the schedules.
 
 mod exhaustive;
+mod reduction;
 mod sampled;
 
 pub(super) use exhaustive::{Exhaustive, Stop};
+pub(super) use reduction::Reduction;
 pub(super) use sampled::{Sampled, Sampler};
 
 use super::Chooser;

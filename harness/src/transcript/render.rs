@@ -185,6 +185,13 @@ impl Words<'_> {
     /// Returns the wakes of a step: those that came to nothing, or all with their count where the scenario asks for it.
     fn wakes(&self, step: StepIndex, line: &[&Event]) -> Vec<String> {
         let mut woken: Vec<(TaskIndex, usize)> = Vec::new();
+        // Where each task answered last: looked up once, as a lock that wakes for ever leaves thousands of wakes.
+        let mut last_answers = vec![None; self.program.tasks.len()];
+        for (place, event) in line.iter().enumerate().filter(|(_, event)| answers(event)) {
+            if let Some(task) = event.task {
+                last_answers[task] = Some(place);
+            }
+        }
         for (place, event) in line.iter().enumerate() {
             let (At::Step(at), Some(task)) = (event.at, event.task) else { continue };
             // A promised wake is the runtime's, so it is not counted among the lock's.
@@ -193,7 +200,7 @@ impl Words<'_> {
                 What::Promised => false,
                 _ => continue,
             };
-            let came_to_something = line[place..].iter().any(|later| later.task == Some(task) && answers(later));
+            let came_to_something = last_answers[task] >= Some(place);
             if at != step || (came_to_something && !counts) {
                 continue;
             }

@@ -1,12 +1,14 @@
 //! Depth first through every schedule, by running each from its beginning.
 //!
 //! Sleep sets leave out schedules that differ from an earlier one only in the order of neighbouring steps on different
-//! objects (Godefroid, "Partial-Order Methods", 1996). Steps that share a bound do not commute.
+//! objects (Godefroid, "Partial-Order Methods", 1996). Steps that share a bound do not commute. Of tasks that are alike
+//! the first begins first; both together are sound, because a step that sleeps was taken before any of them began.
 
 use serde::{Deserialize, Serialize};
 
+use super::Reduction;
 use crate::explore::Chooser;
-use crate::explore::schedule::{Choice, Choices, Kind, Schedule};
+use crate::explore::schedule::{Choice, Choices, Schedule};
 use crate::quiescence::TaskIndex;
 
 /// One place of the current schedule.
@@ -31,7 +33,7 @@ pub(crate) struct Exhaustive {
     known: usize,
     /// How deep to go; what lies below is another part.
     ceiling: Option<usize>,
-    reduces: bool,
+    reduction: Reduction,
     done: bool,
     stop: Stop,
 }
@@ -49,8 +51,8 @@ pub(crate) enum Stop {
 }
 
 impl Exhaustive {
-    pub(crate) fn new(reduces: bool) -> Self {
-        Self { stack: Vec::new(), depth: 0, floor: 0, known: 0, ceiling: None, reduces, done: false, stop: Stop::No }
+    pub(crate) fn new(reduction: Reduction) -> Self {
+        Self { stack: Vec::new(), depth: 0, floor: 0, known: 0, ceiling: None, reduction, done: false, stop: Stop::No }
     }
 
     /// Returns the same, that breaks off below `ceiling` choices.
@@ -109,7 +111,7 @@ impl Exhaustive {
         self.stack.truncate(self.depth);
         while self.stack.len() > self.floor {
             let node = self.stack.last_mut().expect("it is longer than its floor");
-            if self.reduces {
+            if self.reduction.commutes() {
                 node.sleep.push((node.taken, node.footprint));
             }
             if let Some(next) = node.untried.first() {
@@ -121,12 +123,6 @@ impl Exhaustive {
         }
         self.done = true;
     }
-}
-
-/// Returns whether two choices of one place can change places.
-fn commute((one, touched): (Choice, u32), (other, others): (Choice, u32)) -> bool {
-    let shares_bound = one.kind() != Kind::Go && other.kind() != Kind::Go;
-    one.task() != other.task() && touched & others == 0 && !shares_bound
 }
 
 impl Chooser for Exhaustive {
@@ -145,15 +141,14 @@ impl Chooser for Exhaustive {
         }
         let mut untried = *offer;
         let mut sleep = Vec::new();
-        if self.reduces
-            && let Some(parent) = self.depth.checked_sub(1).map(|depth| &self.stack[depth])
-        {
+        if let Some(parent) = self.depth.checked_sub(1).map(|depth| &self.stack[depth]) {
             let moved = (parent.taken, parent.footprint);
-            sleep.extend(parent.sleep.iter().copied().filter(|asleep| commute(*asleep, moved)));
+            sleep.extend(parent.sleep.iter().copied().filter(|asleep| self.reduction.commute(*asleep, moved)));
             for (choice, _) in &sleep {
                 untried.remove(*choice);
             }
         }
+        self.reduction.leave_one_of_alike(&mut untried, self.stack.iter().map(|node| node.taken));
         let Some(taken) = untried.first() else {
             self.stop = Stop::Asleep;
             return None;
