@@ -65,8 +65,11 @@ impl BackendChoice {
             self.patterns.iter().partition(|pattern| is_release(pattern));
         let is_default = self.patterns.is_empty() && self.workers.is_empty();
         let mut started = if is_default || !built_in.is_empty() { start_built_in(&built_in)? } else { Vec::new() };
-        for id in releases {
-            started.extend(release_runs::start_all(id, workshop)?);
+        // Their workers may have to be made, which is much waiting for others.
+        for together in releases.chunks(std::thread::available_parallelism().map_or(1, usize::from)) {
+            for backends in start_together(together, workshop) {
+                started.extend(backends?);
+            }
         }
         for worker in &self.workers {
             started.push(Arc::new(Remote::greet(workshop, worker_command(worker)?)?));
@@ -77,6 +80,14 @@ impl BackendChoice {
             None => Ok(started),
         }
     }
+}
+
+/// Starts the releases that each of several ids means, side by side.
+fn start_together(ids: &[&String], workshop: &Workshop) -> Vec<Result<Vec<Arc<dyn Backend>>, Failure>> {
+    std::thread::scope(|scope| {
+        let starts: Vec<_> = ids.iter().map(|id| scope.spawn(|| release_runs::start_all(id, workshop))).collect();
+        starts.into_iter().map(|start| start.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    })
 }
 
 /// Returns whether a pattern names releases, which run in workers of their own. One that is wrong counts as one, so that it

@@ -33,7 +33,7 @@ impl Exclusive {
         match opened.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                say(&format!("waiting for another keyalike that makes {what}"));
+                say(&format!("waiting for {what}, which is being made already"));
                 opened.lock().map_err(at(&file))?;
             }
             Err(TryLockError::Error(source)) => return Err(ReleaseError::File { path: file, source }),
@@ -80,7 +80,7 @@ mod tests {
                 Exclusive::wait(path, "it", &say).expect("it is let in in the end");
                 say("in");
             });
-            assert_eq!(hears.recv().as_deref(), Ok("waiting for another keyalike that makes it"));
+            assert_eq!(hears.recv().as_deref(), Ok("waiting for it, which is being made already"));
             drop(first);
             assert_eq!(hears.recv().as_deref(), Ok("in"));
         });

@@ -1,5 +1,7 @@
 //! Workers of Python packages: an environment for each set of releases, made on first use and kept.
 
+mod pip;
+
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ use crate::places::{Places, essentials};
 use crate::registry;
 use crate::resolve::Release;
 use crate::version::{Ecosystem, Version};
+use pip::Pip;
 
 const FIX: &str = "connect to the index that pip is configured for, or choose a release that this Python can install";
 pub(crate) const NO_PYTHON: &str =
@@ -43,8 +46,8 @@ pub(crate) fn prepare(release: &Release, places: &Places) -> Result<WorkerComman
     let constraints = lines(&places.workspace.join("backends/python/constraints.txt"))?;
     let recipe = Recipe { requirements: requirements(release), constraints, source: &source };
     let needs_trio = release.parts.runtime == "trio" && recipe.requirements.iter().any(|it| it.starts_with("anyio"));
-    let check = |interpreter: &Path, exclusive: &Exclusive| match needs_trio {
-        true => agree_with_trio(interpreter, places, exclusive),
+    let check = |interpreter: &Path, pip: &Pip, exclusive: &Exclusive| match needs_trio {
+        true => agree_with_trio(interpreter, pip, places, exclusive),
         false => Ok(()),
     };
     let interpreter = environment(&recipe, places, &check)?;
@@ -62,7 +65,7 @@ pub fn tools(places: &Places) -> Result<PathBuf, ReleaseError> {
     let package = places.workspace.join("backends/python");
     let requirements = lines(&package.join("requirements-dev.txt"))?;
     let recipe = Recipe { requirements, constraints: Vec::new(), source: &package.join("src") };
-    environment(&recipe, places, &|_, _| Ok(()))
+    environment(&recipe, places, &|_, _, _| Ok(()))
 }
 
 /// Returns the lines of a list of requirements, without comments.
@@ -76,10 +79,11 @@ fn lines(path: &Path) -> Result<Vec<String>, ReleaseError> {
 fn environment(
     recipe: &Recipe<'_>,
     places: &Places,
-    check: &dyn Fn(&Path, &Exclusive) -> Result<(), ReleaseError>,
+    check: &dyn Fn(&Path, &Pip, &Exclusive) -> Result<(), ReleaseError>,
 ) -> Result<PathBuf, ReleaseError> {
     let requirements = &recipe.requirements;
-    let folder = folder(recipe, places)?;
+    let told = tell_python()?;
+    let folder = folder(recipe, &told, places)?;
     let interpreter = folder.join("bin/python");
     let ready = folder.join("keyalike-ready");
     if !ready.is_file() {
@@ -91,8 +95,15 @@ fn environment(
                 let output = places.run(command, &exclusive);
                 judge(command, output, &what, fix)
             };
-            make(&folder, &interpreter, recipe, &run)?;
-            check(&interpreter, &exclusive)?;
+            // What installs nothing needs no pip.
+            if requirements.is_empty() {
+                lay_out(&folder, false, &run)?;
+            } else {
+                let pip = Pip::beside(&pip_folder(&told, places)?, places)?;
+                lay_out(&folder, pip.is_own(), &run)?;
+                install(&folder, &interpreter, recipe, &pip, &run)?;
+                check(&interpreter, &pip, &exclusive)?;
+            }
             install_worker(&folder, &interpreter, recipe.source, &run)?;
             std::fs::write(&ready, "").map_err(at(&ready))?;
         }
@@ -102,7 +113,7 @@ fn environment(
 
 /// Takes trio back, release by release, until anyio runs on it: an old anyio says which trio is too old for it, and cannot
 /// know which will be too new.
-fn agree_with_trio(interpreter: &Path, places: &Places, exclusive: &Exclusive) -> Result<(), ReleaseError> {
+fn agree_with_trio(interpreter: &Path, pip: &Pip, places: &Places, exclusive: &Exclusive) -> Result<(), ReleaseError> {
     let agrees = || {
         let mut command = Command::new(interpreter);
         command.args(["-W", "ignore", "-c", "import anyio; anyio.run(anyio.sleep, 0, backend='trio')"]);
@@ -130,10 +141,8 @@ fn agree_with_trio(interpreter: &Path, places: &Places, exclusive: &Exclusive) -
             });
         };
         (places.say)(&format!("trio {} is too new for it; trying {next}", tried.last().map_or("", String::as_str)));
-        let mut command = Command::new(interpreter);
-        command.args(["-m", "pip", "install", "--quiet", "--no-input", &format!("trio=={next}")]);
         // A release that this Python cannot install is passed over like one that does not agree.
-        let _ = places.run(&command, exclusive);
+        let _ = places.run(pip.install(interpreter).arg(format!("trio=={next}")), exclusive);
         tried.push(next.to_string());
     }
     Ok(())
@@ -152,19 +161,31 @@ fn requirements(release: &Release) -> Vec<String> {
     requirements
 }
 
-/// Returns the folder of an environment: one for each recipe and Python.
-fn folder(recipe: &Recipe<'_>, places: &Places) -> Result<PathBuf, ReleaseError> {
+/// Returns what the Python that environments are made with says of itself.
+fn tell_python() -> Result<String, ReleaseError> {
     let mut command = Command::new(python());
     command.args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3]); print(sys.executable, sys.version)"]);
     let told = run(&mut command, "Python", NO_PYTHON)?;
     if let Some(version) = told.lines().next().filter(|version| is_too_old(version)) {
         return Err(ReleaseError::OldPython { program: python(), version: version.to_owned() });
     }
+    Ok(told)
+}
+
+/// Returns the folder of an environment: one for each recipe and Python.
+fn folder(recipe: &Recipe<'_>, told: &str, places: &Places) -> Result<PathBuf, ReleaseError> {
     let mut hasher = DefaultHasher::new();
     (&recipe.requirements, &recipe.constraints, recipe.source, told).hash(&mut hasher);
     let name: String = recipe.requirements.first().map_or("python", String::as_str).replace("==", "-");
     let name: String = name.chars().map(|letter| if "[]=<>".contains(letter) { '-' } else { letter }).collect();
     Ok(places.target()?.join("venvs").join(format!("{name}-{:016x}", hasher.finish())))
+}
+
+/// Returns the folder of what installs into environments: one for each Python.
+fn pip_folder(told: &str, places: &Places) -> Result<PathBuf, ReleaseError> {
+    let mut hasher = DefaultHasher::new();
+    told.hash(&mut hasher);
+    Ok(places.target()?.join("venvs").join(format!("pip-{:016x}", hasher.finish())))
 }
 
 /// Returns whether a Python is older than the worker can run on.
@@ -176,21 +197,28 @@ fn is_too_old(version: &str) -> bool {
 /// Runs a command and returns what it wrote to stdout; with the fix for the case that it fails.
 type RunIt<'a> = &'a dyn Fn(&mut Command, &'static str) -> Result<String, ReleaseError>;
 
-fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, run: RunIt<'_>) -> Result<(), ReleaseError> {
-    let requirements = &recipe.requirements;
+/// Makes an environment in which nothing is installed.
+fn lay_out(folder: &Path, with_pip: bool, run: RunIt<'_>) -> Result<(), ReleaseError> {
     // What an interrupted run left behind is worth nothing.
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(at(folder))?;
     }
     let mut command = Command::new(python());
     command.args(["-m", "venv"]);
-    if requirements.is_empty() {
+    if !with_pip {
         command.arg("--without-pip");
     }
-    run(command.arg(folder), NO_PYTHON)?;
-    if requirements.is_empty() {
-        return Ok(());
-    }
+    run(command.arg(folder), NO_PYTHON).map(drop)
+}
+
+fn install(
+    folder: &Path,
+    interpreter: &Path,
+    recipe: &Recipe<'_>,
+    pip: &Pip,
+    run: RunIt<'_>,
+) -> Result<(), ReleaseError> {
+    let requirements = &recipe.requirements;
     // Nothing pins the release itself but its own number.
     let name = |text: &str| text.split(['=', '[', '<', '>']).next().unwrap_or_default().to_owned();
     let is_asked_for = |pin: &&String| requirements.iter().any(|it| it.contains("==") && name(it) == name(pin));
@@ -198,8 +226,8 @@ fn make(folder: &Path, interpreter: &Path, recipe: &Recipe<'_>, run: RunIt<'_>) 
     let constraints = folder.join("constraints.txt");
     std::fs::write(&constraints, pins.join("\n")).map_err(at(&constraints))?;
     let install = |constrained: bool| {
-        let mut command = Command::new(interpreter);
-        command.args(["-m", "pip", "install", "--quiet", "--no-input", "--prefer-binary"]);
+        let mut command = pip.install(interpreter);
+        command.arg("--prefer-binary");
         if constrained {
             command.arg("--constraint").arg(&constraints);
         }

@@ -81,7 +81,7 @@ const STEPS: &[Step] = &[
     python("format of the Python worker", "ruff format --check ."),
     python("lints of the Python worker", "ruff check ."),
     python("types of the Python worker", "mypy"),
-    python("tests of the Python worker", "pytest --quiet"),
+    python("tests of the Python worker", "pytest --quiet --numprocesses auto"),
     step(
         "matrix of AnyIO, beside Rust",
         "run --quiet --features backend-all -- run --verdict violation --verdict lost-wakeup \

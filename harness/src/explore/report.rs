@@ -162,5 +162,5 @@ fn count(number: u64, what: &str) -> String {
 /// Nothing, if none are.
 pub(super) fn known(schedules: u64, alike: &[Vec<TaskName>]) -> Option<f64> {
     let exchanges = alike.iter().flat_map(|set| 1..=set.len()).fold(1.0, |product, count| product * count as f64);
-    (!alike.is_empty()).then(|| schedules as f64 * exchanges)
+    (!alike.is_empty()).then_some(schedules as f64 * exchanges)
 }
