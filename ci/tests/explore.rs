@@ -1,12 +1,15 @@
 //! `keyalike explore`, `merge` and `stress` with every backend built in: shards, what is kept of a search that was cut off,
 //! twists, and threads.
 
+#[path = "program/place.rs"]
+mod place;
 mod program;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use place::Place;
 use program::{check, check_output, program, text};
 use rstest::rstest;
 
@@ -14,31 +17,8 @@ use rstest::rstest;
 const SCENARIO: &str =
     "mutex m\n\nA[1..3]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n";
 
-struct Place(tempfile::TempDir);
-
 impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().expect("a folder can be made"));
-        fs::write(place.path("program.scenario"), SCENARIO).expect("a file can be written");
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).display().to_string()
-    }
-
-    /// Returns the exploration of two libraries, with further arguments.
-    fn explore(&self, arguments: &[&str]) -> Command {
-        let mut command = program(&["explore", "--scenario", &self.text("program.scenario")]);
-        command.args(["--backend", "tokio", "--backend", "futures"]).args(arguments);
-        command
-    }
-
-    /// Runs it, and returns its standard output.
+    /// Runs the exploration, and returns its standard output.
     #[track_caller]
     fn told(&self, arguments: &[&str]) -> String {
         let output = self.explore(arguments).output().expect("the program starts");
@@ -67,7 +47,7 @@ fn read(path: &Path) -> String {
 #[case::random(&["--strategy", "random", "--budget", "30000"])]
 #[case::pct(&["--strategy", "pct", "--budget", "30000", "--seed", "3"])]
 fn the_union_of_the_shards_is_the_whole(#[case] arguments: &[&str]) {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let whole = place.text("whole");
     let told = place.told(&[arguments, &["--out", &whole]].concat());
     let files = place.shards(3, arguments);
@@ -80,7 +60,7 @@ fn the_union_of_the_shards_is_the_whole(#[case] arguments: &[&str]) {
 
 #[test]
 fn shards_that_make_no_whole_are_named() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let arguments = ["--strategy", "random", "--budget", "9000"];
     let files = place.shards(3, &arguments);
     let [one, two, three] = &files[..] else { panic!("there are three shards") };
@@ -115,7 +95,7 @@ fn shards_that_make_no_whole_are_named() {
 #[case::checkpoint_folder(&["--checkpoint", "/nonexistent/file"], "--checkpoint")]
 #[case::checkpoint_device(&["--checkpoint", "/dev/full"], "it is no file")]
 fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] said: &str) {
-    check_output(Place::new().explore(arguments), 2, &[said]);
+    check_output(Place::new(SCENARIO).explore(arguments), 2, &[said]);
 }
 
 /// A file of results goes on where it was, wherever it was cut off.
@@ -124,7 +104,7 @@ fn wrong_usage_is_told(#[case] arguments: &[&str], #[case] said: &str) {
 #[case::in_a_result(9_000)]
 #[case::before_the_end(10_000_000)]
 fn results_that_were_cut_off_go_on(#[case] bytes: usize) {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let arguments = ["--strategy", "uniform", "--budget", "9000"];
     let told = place.told(&[&arguments[..], &["--out", &place.text("whole")]].concat());
     let whole = read(&place.path("whole"));
@@ -150,7 +130,7 @@ fn checkpoint(place: &Place) -> PathBuf {
 /// stdout is full, or its reader gone: the same command tells what was found.
 #[test]
 fn a_report_that_nobody_read_is_kept_in_the_checkpoint() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let arguments = ["--budget", "20000", "--checkpoint", &place.text("checkpoint")];
     let told = place.told(&["--budget", "20000"]);
     checkpoint(&place);
@@ -176,7 +156,7 @@ fn a_report_that_nobody_read_is_kept_in_the_checkpoint() {
 })]
 #[case::something_else(|bytes: &mut Vec<u8>| *bytes = b"mutex m\n\nA: acquire m\n".to_vec())]
 fn a_corrupt_checkpoint_is_refused(#[case] corrupt: fn(&mut Vec<u8>)) {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let file = checkpoint(&place);
     let mut bytes = fs::read(&file).expect("it is there");
     corrupt(&mut bytes);
@@ -189,7 +169,7 @@ fn a_corrupt_checkpoint_is_refused(#[case] corrupt: fn(&mut Vec<u8>)) {
 /// An empty file is a checkpoint in which nothing is yet; one of another search is refused.
 #[test]
 fn a_checkpoint_belongs_to_its_search() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     fs::write(place.path("checkpoint"), "").expect("a file can be written");
     place.told(&["--budget", "20000", "--checkpoint", &place.text("checkpoint")]);
     checkpoint(&place);
@@ -203,7 +183,7 @@ fn a_checkpoint_belongs_to_its_search() {
 #[cfg(unix)]
 #[test]
 fn a_checkpoint_that_cannot_be_written_leaves_the_one_before() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let file = checkpoint(&place);
     let before = fs::read(&file).expect("it is there");
     let told = place.told(&["--budget", "20000"]);
@@ -245,7 +225,7 @@ fn twists_run_on_a_runtime_and_are_judged() {
 
 #[test]
 fn threads_are_stressed() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     fs::write(place.path("own.scenario"), "mutex m\n\nA[1..3]: acquire m, release m\n").expect("a file can be written");
     let own = place.text("own.scenario");
     let tokio = ["stress", "--backend", "tokio", "--budget", "520"];
@@ -263,7 +243,7 @@ fn threads_are_stressed() {
 #[case::backend(&["--backend", "tokoi"], "tokoi", "backend to explore")]
 #[case::deed(&["--program", "FORGETS"], "A does `forget m`, which is not stressed", "waits for ever")]
 fn wrong_usage_of_stress_is_told(#[case] arguments: &[&str], #[case] said: &str, #[case] more: &str) {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     fs::write(place.path("own.scenario"), "mutex m\n\nA: acquire m, forget m\n").expect("a file can be written");
     let own = place.text("own.scenario");
     let mut command = program(&["stress"]);

@@ -2,12 +2,15 @@
 //! from there comes to the same as what was never interrupted.
 #![cfg(target_os = "linux")]
 
+#[path = "program/place.rs"]
+mod place;
 mod program;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use place::Place;
 use program::{check, program, text};
 
 /// The numbers of the signals.
@@ -17,28 +20,9 @@ const SIGINT: u32 = 2;
 const SCENARIO: &str =
     "mutex m\n\nA[1..5]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n";
 
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().expect("a folder can be made"));
-        fs::write(place.path("program.scenario"), SCENARIO).expect("a file can be written");
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).display().to_string()
-    }
-
-    fn explore(&self, arguments: &[&str]) -> Command {
-        let mut command = program(&["explore", "--scenario", &self.text("program.scenario"), "--jobs", "1"]);
-        command.args(["--backend", "tokio", "--backend", "futures"]).args(arguments);
-        command
-    }
+/// Returns the exploration of a place by one thread, so that it takes long.
+fn serial(place: &Place, arguments: &[&str]) -> Command {
+    place.explore(&[&["--jobs", "1"], arguments].concat())
 }
 
 /// The program, running.
@@ -110,11 +94,11 @@ fn assert_interrupted(output: &Output, code: i32) {
 
 #[test]
 fn an_exploration_that_was_interrupted_goes_on() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let arguments = ["--budget", "400000", "--checkpoint", &place.text("checkpoint")];
-    let whole = told(place.explore(&["--budget", "400000"]), 0);
+    let whole = told(serial(&place, &["--budget", "400000"]), 0);
     for (signal, code, ticks) in [("INT", 130, 0), ("TERM", 143, 30), ("INT", 130, 20)] {
-        let mut running = Running::new(place.explore(&arguments));
+        let mut running = Running::new(serial(&place, &arguments));
         running.until_it_listens();
         running.until_it_has_worked(ticks);
         running.signal(&[signal]);
@@ -124,15 +108,15 @@ fn an_exploration_that_was_interrupted_goes_on() {
         assert!(text(&output).contains("checkpoint; the same command goes on"), "{}", text(&output));
         assert!(place.path("checkpoint").is_file(), "nothing is kept");
     }
-    assert_eq!(told(place.explore(&arguments), 0), whole);
+    assert_eq!(told(serial(&place, &arguments), 0), whole);
     assert!(!place.path("checkpoint").exists());
 }
 
 /// Nothing that was asked to be kept is needed: what was found is told.
 #[test]
 fn an_exploration_without_a_checkpoint_tells_what_it_found() {
-    let place = Place::new();
-    let mut running = Running::new(place.explore(&["--budget", "1h"]));
+    let place = Place::new(SCENARIO);
+    let mut running = Running::new(serial(&place, &["--budget", "1h"]));
     running.until_it_listens();
     running.until_it_has_worked(20);
     running.signal(&["INT"]);
@@ -145,8 +129,8 @@ fn an_exploration_without_a_checkpoint_tells_what_it_found() {
 /// Both signals are there before it looks at either. One alone would be told.
 #[test]
 fn a_second_signal_ends_at_once() {
-    let place = Place::new();
-    let mut running = Running::new(place.explore(&["--budget", "1h", "--checkpoint", &place.text("checkpoint")]));
+    let place = Place::new(SCENARIO);
+    let mut running = Running::new(serial(&place, &["--budget", "1h", "--checkpoint", &place.text("checkpoint")]));
     running.until_it_listens();
     running.signal(&["STOP", "INT", "TERM", "CONT"]);
     let output = running.output();
@@ -156,7 +140,7 @@ fn a_second_signal_ends_at_once() {
 
 #[test]
 fn a_fuzzing_run_that_was_interrupted_goes_on() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let search = |file: &str| {
         let mut command = program(&["fuzz", "--backend", "tokio", "--backend", "async-lock", "--seed", "7"]);
         command.args(["--budget", "12", "--jobs", "1", "--out", &place.text(file)]);
@@ -201,7 +185,7 @@ fn a_stress_that_was_interrupted_tells_what_it_met() {
 
 #[test]
 fn a_run_that_was_interrupted_goes_on() {
-    let place = Place::new();
+    let place = Place::new(SCENARIO);
     let run = |resume: &str| {
         let mut command = program(&["run", "--backend", "tokio", "--backend", "smol", "--scenario", "fairness"]);
         command.args(["--scenario", "blocking", "--repeat", "30", "--resume", &place.text(resume)]);

@@ -128,12 +128,14 @@ pub(crate) trait Machine: Send {
 
 /// Chooses what happens next.
 pub(crate) trait Chooser {
-    /// Chooses one of `offer`, which is not empty; nothing breaks the run off. `remaining` tells how many actions a task
-    /// has left.
-    fn choose(&mut self, offer: &Choices, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice>;
+    /// Chooses one of `offer`, which is not empty; nothing breaks the run off. `footprint` says which objects the choice
+    /// before touched, and `remaining` tells how many actions a task has left.
+    fn choose(&mut self, offer: &Choices, footprint: u32, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice>;
 
-    /// Hears which objects the choice touched.
-    fn chosen(&mut self, footprint: u32);
+    /// Hears which objects the last choice touched.
+    fn end(&mut self, footprint: u32) {
+        let _ = footprint;
+    }
 
     /// Goes back to the beginning of this run, which does not count: the next one makes the same choices.
     fn rewind(&mut self);

@@ -265,10 +265,11 @@ pub(crate) fn choose_locks(patterns: &[String]) -> Result<Vec<Locks>, Failure> {
         let found: Vec<&str> = own.chain(of_backends).collect();
         chosen.extend(found.iter().copied());
         if found.is_empty() && chosen.len() == before {
-            let hint = format!(
-                "the lock libraries built in are {}",
-                all.iter().map(|it| it.id).collect::<Vec<_>>().join(", ")
-            );
+            let own: Vec<&str> = all.iter().map(|locks| locks.id).collect();
+            let known: Vec<String> = backends::known().into_iter().map(|known| known.id).collect();
+            let near = nearest(pattern, own.iter().copied().chain(known.iter().map(String::as_str)));
+            let near = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            let hint = format!("{near}the lock libraries built in are {}", own.join(", "));
             return Err(Failure::Unknown { what: "backend to explore", name: pattern.clone(), hint });
         }
     }

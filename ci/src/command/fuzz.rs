@@ -13,7 +13,6 @@ use harness::explore::fuzz::{Finding, Fuzz as Search, Harvest, Kind, replays};
 use harness::explore::shard::Shard;
 use harness::explore::{Budget, ExploreError};
 use harness::report::paint::{TITLE, count};
-use harness::scenario::diagnostic::nearest;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::explore::choose_locks;
@@ -203,7 +202,7 @@ fn together(search: &Search, numbers: &[u64]) -> Vec<(u64, Result<Harvest, Explo
 fn choose(ids: &[String]) -> Result<Vec<Locks>, Failure> {
     let mut chosen = Vec::new();
     for id in ids {
-        let found = choose_locks(std::slice::from_ref(id)).map_err(|failure| with_nearest(id, failure))?;
+        let found = choose_locks(std::slice::from_ref(id))?;
         match &found[..] {
             [one] => chosen.push(*one),
             several => {
@@ -221,19 +220,6 @@ fn choose(ids: &[String]) -> Result<Vec<Locks>, Failure> {
             let hint = "give --backend once to look for violations, twice to look for differences".to_owned();
             Err(Failure::Unknown { what: "search on", name: ids.join(", "), hint })
         }
-    }
-}
-
-/// Adds the nearest id to a failure that knows none.
-fn with_nearest(id: &str, failure: Failure) -> Failure {
-    let known: Vec<String> = backends::known().into_iter().map(|known| known.id).collect();
-    let own = backends::lock_libraries();
-    let near = nearest(id, own.iter().map(|locks| locks.id).chain(known.iter().map(String::as_str)));
-    match (failure, near) {
-        (Failure::Unknown { what, name, hint }, Some(near)) => {
-            Failure::Unknown { what, name, hint: format!("did you mean `{near}`? {hint}") }
-        }
-        (failure, _) => failure,
     }
 }
 

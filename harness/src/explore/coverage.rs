@@ -6,24 +6,24 @@ use super::books::mix;
 
 const WORDS: usize = 1_024;
 
-/// A set of hashes, of which only the size is asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A set of hashes that came of [`mix`], of which only the size is asked. Empty, it has no words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 struct Marks(Vec<u64>);
 
-impl Default for Marks {
-    fn default() -> Self {
-        Self(vec![0; WORDS])
-    }
-}
-
 impl Marks {
     fn mark(&mut self, hash: u64) {
-        let place = (mix(hash, 1) >> 20) as usize;
+        if self.0.is_empty() {
+            self.0.resize(WORDS, 0);
+        }
+        let place = (hash >> 20) as usize;
         self.0[place / 64 % WORDS] |= 1 << (place % 64);
     }
 
     fn merge(&mut self, other: &Marks) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
         for (word, other) in self.0.iter_mut().zip(&other.0) {
             *word |= other;
         }
@@ -33,7 +33,8 @@ impl Marks {
     /// hundred thousand.
     fn count(&self) -> u64 {
         let bits = (WORDS * 64) as f64;
-        let zeros: u32 = self.0.iter().map(|word| word.count_zeros()).sum();
+        let ones: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        let zeros = WORDS as u32 * 64 - ones;
         (-bits * (f64::from(zeros.max(1)) / bits).ln()).round() as u64
     }
 }

@@ -7,18 +7,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use super::books::{Books, Fate};
-use super::plan::{Occasions, Plan};
+use super::plan::Plan;
 use super::schedule::{Choice, Choices, Kind};
-use super::subject::Subject;
+use super::subject::{Polled, Subject};
 use super::waker::Board;
 use super::{Bounds, Chooser, Machine};
 use crate::driver::POLLS_MAX;
 use crate::driver::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::identity::Identity;
-use crate::object::{Handover, Reply, handing_over};
+use crate::object::{Handover, handing_over};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
@@ -155,7 +155,7 @@ impl<S: Subject> Engine<S> {
             used: [0; 4],
             spent: [0; 4],
             queue: Vec::with_capacity(tasks),
-            has_occasions: plan.occasions != Occasions::default(),
+            has_occasions: plan.has_occasions(),
             footprint: 0,
             fruitless: 0,
             clock: 0,
@@ -401,8 +401,7 @@ impl<S: Subject> Engine<S> {
                 match self.poll_slot(task, object, slot) {
                     None => self.panic(task, op, Some(slot)),
                     Some(reply) => {
-                        if let Poll::Ready(Reply::Answer(text)) = reply {
-                            let locked = text == "yes";
+                        if let Polled::Answered(locked) = reply {
                             self.books.answered(object, locked, op);
                         }
                         self.clear_own(task, object, slot);
@@ -444,10 +443,10 @@ impl<S: Subject> Engine<S> {
                 let place = self.find_guard(task, object).expect("it was looked up");
                 let guard = self.tasks[task].belongings.remove(place);
                 let slot = &mut self.slots[guard.slot];
-                handing_over(Handover::Sent, |cx| S::poll(slot, cx));
+                handing_over(Handover::Sent, |cx| S::poll(slot, cx) == Polled::Granted);
                 if self.ended & 1 << to == 0 {
                     let _entered = self.identities[to].enter();
-                    handing_over(Handover::Received, |cx| S::poll(slot, cx));
+                    handing_over(Handover::Received, |cx| S::poll(slot, cx) == Polled::Granted);
                     self.tasks[to].belongings.push(guard);
                     self.refresh(to);
                 } else {
@@ -524,7 +523,7 @@ impl<S: Subject> Engine<S> {
     }
 
     /// Polls what is in a slot; `None` if that panics.
-    fn poll_slot(&mut self, task: TaskIndex, object: ObjectIndex, slot: usize) -> Option<Poll<Reply>> {
+    fn poll_slot(&mut self, task: TaskIndex, object: ObjectIndex, slot: usize) -> Option<Polled> {
         self.footprint |= 1 << object;
         let waker = &self.wakers[task][self.tasks[task].renewal];
         let slot = &mut self.slots[slot];
@@ -582,7 +581,7 @@ impl<S: Subject> Engine<S> {
     fn attempt(&mut self, task: TaskIndex, wait: Wait, slot: usize) {
         let bit = 1 << task;
         match self.poll_slot(task, wait.object, slot) {
-            Some(Poll::Pending) => {
+            Some(Polled::Pending) => {
                 let since = if wait.since == u32::MAX { self.tick() } else { wait.since };
                 self.books.wait(task, wait.object, self.waits & bit == 0, wait.op);
                 self.waits |= bit;
@@ -591,11 +590,11 @@ impl<S: Subject> Engine<S> {
             reply => {
                 self.end_wait(task);
                 match reply {
-                    Some(Poll::Ready(Reply::Granted)) => {
+                    Some(Polled::Granted) => {
                         self.tasks[task].belongings.push(Belonging { slot, object: wait.object, kept: None });
                         self.grant(task, wait.object, wait.since, wait.op);
                     }
-                    Some(Poll::Ready(_)) => {
+                    Some(_) => {
                         self.books.refused(wait.object, wait.request.waits(), wait.op);
                         self.clear_own(task, wait.object, slot);
                     }
@@ -624,7 +623,7 @@ impl<S: Subject> Engine<S> {
         }
         let was_waiting = self.waits & 1 << task != 0;
         match reply {
-            Some(Poll::Pending) => {
+            Some(Polled::Pending) => {
                 if !kept.awaited && kept.since.is_none() && !awaits {
                     self.books.ask(object, 1);
                 }
@@ -658,11 +657,11 @@ impl<S: Subject> Engine<S> {
                 }
                 self.end_wait(task);
                 match reply {
-                    Some(Poll::Ready(Reply::Granted)) => {
+                    Some(Polled::Granted) => {
                         self.tasks[task].belongings[place].kept = None;
                         self.grant(task, object, kept.since.unwrap_or(u32::MAX), op);
                     }
-                    Some(Poll::Ready(_)) => {
+                    Some(_) => {
                         self.tasks[task].belongings.remove(place);
                         self.books.refused(object, true, op);
                         self.clear_own(task, object, slot);
@@ -1022,25 +1021,25 @@ impl<S: Subject> Machine for Engine<S> {
                 break;
             }
             let offer = self.offer(bounds);
-            if offer.is_empty() {
+            let is_over = if self.has_occasions { offer.is_empty() } else { offer.0[Kind::Go as usize] == 0 };
+            if is_over {
                 break;
             }
             let remaining = |task: TaskIndex| {
                 self.plan.programs[task].len() - self.tasks[task].pc.min(self.plan.programs[task].len())
             };
-            let Some(choice) = chooser.choose(&offer, &remaining) else {
+            let Some(choice) = chooser.choose(&offer, self.footprint, &remaining) else {
                 self.abandon();
                 return false;
             };
             debug_assert!(offer.has(choice), "a chooser takes what is offered");
             if choice.kind() == Kind::Stop {
                 self.footprint = u32::MAX;
-                chooser.chosen(u32::MAX);
                 break;
             }
             self.take(choice);
-            chooser.chosen(self.footprint);
         }
+        chooser.end(self.footprint);
         self.finish();
         true
     }

@@ -228,12 +228,11 @@ impl Fuzz {
         let mut seen: BTreeSet<String> = BTreeSet::new();
         for (place, leader) in libraries.into_iter().enumerate() {
             let mut machine = leader.machine(&plan)?;
-            let length = (plan.action_count() + plan.tasks.len()) as u32;
             for turn in 0..COMPARISONS / 2 {
                 let samplers = [Sampler::Random, Sampler::Pct, Sampler::Uniform];
                 let sampler = samplers[turn as usize % samplers.len()];
                 let stream = number.wrapping_mul(COMPARISONS) + turn * 2 + place as u64;
-                let mut sampled = Sampled::new(sampler, Random::new(self.seed ^ 0x5eed, stream), length);
+                let mut sampled = Sampled::new(sampler, Random::new(self.seed ^ 0x5eed, stream), &plan);
                 sampled.begin();
                 drop(machine.record(true));
                 machine.run(&BOUNDS, &mut sampled);

@@ -250,6 +250,11 @@ impl Plan {
         &self.scenario.objects
     }
 
+    /// Returns whether anything may happen to anybody.
+    pub(crate) fn has_occasions(&self) -> bool {
+        self.occasions != Occasions::default()
+    }
+
     /// Returns how many actions all tasks have.
     pub fn action_count(&self) -> usize {
         self.programs.iter().map(Vec::len).sum()

@@ -52,8 +52,35 @@ impl Choice {
     }
 }
 
+/// For each set of the first eight tasks how many it has, and which has which place.
+static SMALL: [(u8, [u8; 8]); 256] = {
+    let mut sets = [(0, [0; 8]); 256];
+    let mut set = 0;
+    while set < sets.len() {
+        let mut task = 0;
+        while task < 8 {
+            if set >> task & 1 != 0 {
+                sets[set].1[sets[set].0 as usize] = task as u8;
+                sets[set].0 += 1;
+            }
+            task += 1;
+        }
+        set += 1;
+    }
+    sets
+};
+
+/// Returns how many tasks a set has.
+pub(crate) fn count(tasks: u32) -> u32 {
+    SMALL.get(tasks as usize).map_or_else(|| tasks.count_ones(), |(count, _)| u32::from(*count))
+}
+
 /// Returns the task with this place in a set of more.
 pub(crate) fn nth(tasks: u32, place: u32) -> TaskIndex {
+    // Which is drawn nobody can foresee, a processor neither: no loop, where that can be.
+    if let Some((_, places)) = SMALL.get(tasks as usize) {
+        return usize::from(places[place as usize % 8]);
+    }
     let left = (0..place).fold(tasks, |left, _| left & left.wrapping_sub(1));
     left.trailing_zeros() as usize
 }

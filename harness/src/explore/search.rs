@@ -575,8 +575,7 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
                 Strategy::Pct => Sampler::Pct,
                 Strategy::Exhaustive | Strategy::Portfolio => PORTFOLIO[block as usize % PORTFOLIO.len()],
             };
-            let length = machine.plan().action_count() + machine.plan().tasks.len();
-            let mut sampled = Sampled::new(sampler, Random::new(options.seed, block), length as u32);
+            let mut sampled = Sampled::new(sampler, Random::new(options.seed, block), machine.plan());
             while tally.schedules < share {
                 sampled.begin();
                 if run_in_time(machine, &options.bounds, &mut sampled, &mut tally.diverged).is_none() {
@@ -654,13 +653,11 @@ fn estimate(machine: &mut dyn Machine, options: &Options) -> f64 {
         product: f64,
     }
     impl Chooser for Probe {
-        fn choose(&mut self, offer: &Choices, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+        fn choose(&mut self, offer: &Choices, _: u32, _: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
             let count = offer.count();
             self.product *= f64::from(count);
             offer.nth(self.random.below(count))
         }
-
-        fn chosen(&mut self, _footprint: u32) {}
 
         fn rewind(&mut self) {}
     }

@@ -31,13 +31,11 @@ impl<'a> Fixed<'a> {
 }
 
 impl Chooser for Fixed<'_> {
-    fn choose(&mut self, offer: &Choices, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+    fn choose(&mut self, offer: &Choices, _footprint: u32, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
         let choice = self.schedule.0.get(self.next).copied().filter(|choice| offer.has(*choice))?;
         self.next += 1;
         Some(choice)
     }
-
-    fn chosen(&mut self, _footprint: u32) {}
 
     fn rewind(&mut self) {
         self.next = 0;

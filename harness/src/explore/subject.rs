@@ -12,6 +12,29 @@ use crate::object::{Object, Operation, Reply, took_hold};
 use crate::primitive::{Primitive, Request};
 use crate::scenario::Place;
 
+/// What a poll came to: no more of it than the engine asks for, which has millions of them a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Polled {
+    Pending,
+    /// The slot holds a guard now.
+    Granted,
+    /// There was an error instead.
+    Refused,
+    /// It was a question, and the answer is yes, or is not.
+    Answered(bool),
+}
+
+impl From<Poll<Reply>> for Polled {
+    fn from(reply: Poll<Reply>) -> Self {
+        match reply {
+            Poll::Pending => Polled::Pending,
+            Poll::Ready(Reply::Granted) => Polled::Granted,
+            Poll::Ready(Reply::Answer(text)) => Polled::Answered(text == "yes"),
+            Poll::Ready(Reply::Refused(_) | Reply::Unsupported) => Polled::Refused,
+        }
+    }
+}
+
 /// A lock library as the engine uses it.
 pub(crate) trait Subject: Send + 'static {
     /// A live object that tasks share.
@@ -29,7 +52,7 @@ pub(crate) trait Subject: Send + 'static {
     fn begin(&self, slot: &mut Self::Slot, object: &Self::Object, request: Request);
 
     /// Polls the operation in a slot.
-    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Poll<Reply>;
+    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Polled;
 
     /// Drops what is in a slot: the operation, or its guard.
     fn clear(slot: &mut Self::Slot);
@@ -72,11 +95,12 @@ where
         slot.set(Some((self.frame)(Arc::clone(object), request)));
     }
 
-    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Poll<Reply> {
+    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Polled {
         let frame = slot.as_mut().as_pin_mut().expect("only an operation that was begun is polled");
         match frame.poll(cx) {
-            Poll::Pending if took_hold() => Poll::Ready(Reply::Granted),
-            poll => poll,
+            Poll::Pending if took_hold() => Polled::Granted,
+            Poll::Pending => Polled::Pending,
+            reply => reply.into(),
         }
     }
 
@@ -108,8 +132,8 @@ impl Subject for Erased {
         *slot = Some(Arc::clone(object).operation(request, Place::Task));
     }
 
-    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Poll<Reply> {
-        slot.as_mut().expect("only an operation that was begun is polled").poll(cx)
+    fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Polled {
+        slot.as_mut().expect("only an operation that was begun is polled").poll(cx).into()
     }
 
     fn clear(slot: &mut Self::Slot) {

@@ -75,6 +75,19 @@ fn explorer_rate(locks: &Explorable, plan: &Arc<Plan>, strategy: Strategy) -> f6
     count as f64 / begun.elapsed().as_secs_f64()
 }
 
+/// Exhausts a space again and again, each time with a report and the replay of every outcome, and returns how many
+/// schedules that takes and how many seconds.
+fn exhaust(locks: &Explorable, plan: &Arc<Plan>) -> (u64, f64) {
+    let begun = Instant::now();
+    let (mut times, mut schedules) = (0, 0);
+    while begun.elapsed() < SAMPLE {
+        let report = explore(locks, plan, &Options::default()).expect("an honest lock has a result");
+        assert_eq!(report.end, End::Exhausted);
+        (times, schedules) = (times + 1, report.schedules);
+    }
+    (schedules, begun.elapsed().as_secs_f64() / f64::from(times))
+}
+
 // The limit: the recorded polls, in a straight loop on bare futures, nothing chosen and nothing checked.
 
 /// Gives way once.
@@ -214,27 +227,24 @@ fn peer_table() {
         let ratio = median(pairs.iter().map(|pair| pair.1 / pair.0).collect());
         println!("| {tasks} tasks, random | {theirs:.0} | {ours:.0} | {ratio:.0} | | | |");
         let cap = if tasks == 3 { None } else { Some(50_000) };
-        let mut pairs = Vec::new();
-        let mut executions = 0;
+        let mut pairs: Vec<(f64, f64)> = Vec::new();
+        let (mut executions, mut schedules) = (0, 0);
         for _ in 0..5 {
             let (count, completed, took) = shuttle_run(shuttle::scheduler::DfsScheduler::new(cap, false), tasks);
             assert_eq!(completed, count * tasks, "a peer whose tasks are dropped runs nothing");
             executions = count;
-            let count = schedules(&locks, &plan, &Bounds::default()).expect("a result").len() as f64;
-            let one = count / explorer_rate(&locks, &plan, Strategy::Exhaustive);
-            pairs.push((took.as_secs_f64(), one, executions as f64 / took.as_secs_f64(), count / one));
+            let (run, seconds) = exhaust(&locks, &plan);
+            schedules = run;
+            pairs.push((took.as_secs_f64(), seconds));
         }
         let theirs = median(pairs.iter().map(|pair| pair.0).collect());
         let ours = median(pairs.iter().map(|pair| pair.1).collect());
-        let (their_rate, our_rate) =
-            (median(pairs.iter().map(|pair| pair.2).collect()), median(pairs.iter().map(|pair| pair.3).collect()));
         let (more, ratio) = match cap {
             None => ("", format!("{:.0}", theirs / ours)),
             Some(_) => ("more than ", format!("more than {:.0}", theirs / ours)),
         };
         println!(
-            "| {tasks} tasks, DFS ({more}{executions} executions) | {their_rate:.0} | {our_rate:.0} | {:.0} | {more}{:.2} ms | {:.4} ms | {ratio} |",
-            our_rate / their_rate,
+            "| {tasks} tasks, DFS | | | | {more}{executions} in {:.2} ms | {schedules} in {:.4} ms | {ratio} |",
             theirs * 1e3,
             ours * 1e3
         );
@@ -376,6 +386,21 @@ fn threads_table() {
         explore(&locks, &plan, &options).expect("a result");
         begun.elapsed().as_secs_f64()
     };
-    let gains: Vec<f64> = (0..5).map(|_| timed(1) / timed(2)).collect();
-    println!("two threads gain {:.2} times (median of {})", median(gains.clone()), gains.len());
+    // What the machine gives two threads that share nothing: the same polls on bare futures, half of them each.
+    let orders = orders(&schedules(&locks, &plan, &Bounds::default()).expect("an honest lock has a result"));
+    let bare = |threads: usize| {
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    for _ in 0..400 / threads {
+                        replay_bare(&orders, 4, || tokio::sync::Mutex::new(()), tokio_body::<2>);
+                    }
+                });
+            }
+        });
+        begun.elapsed().as_secs_f64()
+    };
+    let gains = |times: &dyn Fn(usize) -> f64| median((0..7).map(|_| times(1) / times(2)).collect());
+    println!("two threads gain {:.2} times, bare polls {:.2} times (medians of 7)", gains(&timed), gains(&bare));
 }

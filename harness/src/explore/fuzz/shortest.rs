@@ -39,7 +39,7 @@ impl Odometer {
 }
 
 impl Chooser for Odometer {
-    fn choose(&mut self, offer: &Choices, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+    fn choose(&mut self, offer: &Choices, _footprint: u32, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
         if self.next >= self.ceiling {
             return None;
         }
@@ -57,8 +57,6 @@ impl Chooser for Odometer {
         self.next += 1;
         Some(choice)
     }
-
-    fn chosen(&mut self, _footprint: u32) {}
 
     fn rewind(&mut self) {
         self.next = 0;

@@ -126,7 +126,8 @@ impl Exhaustive {
 }
 
 impl Chooser for Exhaustive {
-    fn choose(&mut self, offer: &Choices, _remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+    fn choose(&mut self, offer: &Choices, footprint: u32, _: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+        self.end(footprint);
         if let Some(node) = self.stack.get(self.depth) {
             if node.offered != *offer {
                 self.stop = Stop::Diverged;
@@ -164,7 +165,9 @@ impl Chooser for Exhaustive {
         self.begin();
     }
 
-    fn chosen(&mut self, footprint: u32) {
-        self.stack[self.depth - 1].footprint = footprint;
+    fn end(&mut self, footprint: u32) {
+        if let Some(node) = self.depth.checked_sub(1).map(|last| &mut self.stack[last]) {
+            node.footprint = footprint;
+        }
     }
 }

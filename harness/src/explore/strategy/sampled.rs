@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::explore::Chooser;
-use crate::explore::plan::TASKS_MAX;
+use crate::explore::plan::{Plan, TASKS_MAX};
 use crate::explore::random::Random;
-use crate::explore::schedule::{Choice, Choices, Kind, Schedule, nth};
+use crate::explore::schedule::{Choice, Choices, Kind, Schedule, count, nth};
 use crate::quiescence::TaskIndex;
 
 /// A way to choose by chance.
@@ -33,6 +33,8 @@ pub(crate) struct Sampled {
     schedule: Schedule,
     /// About how many choices a schedule has.
     length: u32,
+    /// Whether anything may happen that need not.
+    has_occasions: bool,
     priorities: [u32; TASKS_MAX],
     /// After how many choices priorities change, and after how many something happens.
     changes: Vec<u32>,
@@ -41,13 +43,15 @@ pub(crate) struct Sampled {
 }
 
 impl Sampled {
-    pub(crate) fn new(sampler: Sampler, random: Random, length: u32) -> Self {
+    pub(crate) fn new(sampler: Sampler, random: Random, plan: &Plan) -> Self {
+        let length = plan.action_count() + plan.tasks.len();
         Self {
             sampler,
             first: random,
             random,
             schedule: Schedule::default(),
-            length: length.max(4),
+            length: (length as u32).max(4),
+            has_occasions: plan.has_occasions(),
             priorities: [0; TASKS_MAX],
             changes: Vec::new(),
             occasions: Vec::new(),
@@ -82,7 +86,7 @@ impl Sampled {
     /// Chooses who goes on.
     fn go(&mut self, offer: &Choices) -> Option<Choice> {
         let tasks = offer.0[Kind::Go as usize];
-        (tasks != 0).then(|| Choice::new(Kind::Go, nth(tasks, self.random.below(tasks.count_ones()))))
+        (tasks != 0).then(|| Choice::new(Kind::Go, nth(tasks, self.random.below(count(tasks)))))
     }
 
     /// Chooses among what need not happen.
@@ -93,7 +97,8 @@ impl Sampled {
     }
 
     fn random(&mut self, offer: &Choices) -> Option<Choice> {
-        if self.random.below(OCCASION_IN) == 0
+        if self.has_occasions
+            && self.random.below(OCCASION_IN) == 0
             && let Some(choice) = self.occasion(offer)
         {
             return Some(choice);
@@ -145,7 +150,7 @@ impl Sampled {
 }
 
 impl Chooser for Sampled {
-    fn choose(&mut self, offer: &Choices, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
+    fn choose(&mut self, offer: &Choices, _footprint: u32, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice> {
         let choice = match self.sampler {
             Sampler::Random => self.random(offer),
             Sampler::Uniform => self.uniform(offer, remaining),
@@ -155,8 +160,6 @@ impl Chooser for Sampled {
         self.schedule.0.push(choice);
         Some(choice)
     }
-
-    fn chosen(&mut self, _footprint: u32) {}
 
     fn rewind(&mut self) {
         self.random = self.first;
