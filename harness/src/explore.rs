@@ -350,7 +350,7 @@ pub enum ExploreError {
 pub fn explore(locks: &Explorable, plan: &Arc<Plan>, options: &Options) -> Result<Report, ExploreError> {
     let mut search = Search::new(plan, options);
     while search.advance(locks, plan, options)? {}
-    Ok(search.report(plan))
+    Ok(search.into_report(plan))
 }
 
 /// Returns every schedule of `plan`, in the order of the exhaustive search, with no reduction.

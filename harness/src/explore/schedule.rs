@@ -124,7 +124,8 @@ impl Choices {
 
     /// Returns the first, in the order of kinds and tasks.
     pub fn first(&self) -> Option<Choice> {
-        self.iter().next()
+        let kind = Kind::ALL.into_iter().find(|kind| self.0[*kind as usize] != 0)?;
+        Some(Choice::new(kind, self.0[kind as usize].trailing_zeros() as usize))
     }
 
     /// Returns the one with this place in the order of kinds and tasks.

@@ -451,6 +451,16 @@ impl Search {
 
     /// Returns what was found so far.
     pub fn report(&self, plan: &Plan) -> Report {
+        self.tell(plan, self.outcomes.clone(), self.coverage.clone())
+    }
+
+    /// The same, of a search that is over.
+    pub(super) fn into_report(mut self, plan: &Plan) -> Report {
+        let (outcomes, coverage) = (std::mem::take(&mut self.outcomes), std::mem::take(&mut self.coverage));
+        self.tell(plan, outcomes, coverage)
+    }
+
+    fn tell(&self, plan: &Plan, outcomes: Vec<Found>, coverage: Coverage) -> Report {
         let mut report = Report {
             scenario: plan.scenario.name.clone(),
             alike: self.alike(plan),
@@ -460,9 +470,9 @@ impl Search {
             pruned: self.pruned,
             estimate: self.estimate,
             diverged: self.diverged,
-            outcomes: self.outcomes.clone(),
+            outcomes,
             others: self.others,
-            coverage: self.coverage.clone(),
+            coverage,
             wakes: self.counts.0,
             grants: self.counts.1,
             polls: self.counts.2,
