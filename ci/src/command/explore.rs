@@ -60,7 +60,8 @@ pub(crate) struct Explore {
     /// The most things in one schedule that need not happen: cancels, aborts and polls of tasks that were not woken
     #[arg(long, value_name = "N", default_value_t = Bounds::default().total)]
     deviations: u8,
-    /// Run also schedules that differ only in the order of steps on different objects
+    /// Run also schedules that differ only in the order of steps on different objects, or in which of several tasks that
+    /// do the same did what
     #[arg(long)]
     no_reduction: bool,
     /// Explore part I of N alone: parts of the tree of schedules, or blocks of samples. Not with the portfolio

@@ -203,7 +203,11 @@ impl Run {
         })
     }
 
+    /// Returns whether a row is asked for. What varies or failed is shown whatever is asked for.
     fn wants(&self, row: &Row<'_>) -> bool {
+        if row.cells.iter().flatten().any(|cell| cell.outcome().is_none()) {
+            return true;
+        }
         let has =
             |verdict| row.cells.iter().flatten().any(|cell| cell.outcome().is_some_and(|it| it.verdict == verdict));
         let is_divergent = !self.only_divergent || row.difference != Difference::None;
