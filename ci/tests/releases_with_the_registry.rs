@@ -32,7 +32,7 @@ fn tokio_0_2_4_repaired_the_wait_that_is_given_up() {
     let fixed = &["fixed (1)", "cancellation/only-waiter  lost-wakeup -> completed  CANCEL-2 MUST"];
     check(&["versions", "tokio", "0.2.3", "0.2.4", "--scenario", only_waiter], 0, fixed);
     let found = &["smol+tokio@0.2.4 is the first release that does right: lost-wakeup -> completed"];
-    check(&["bisect", "tokio", only_waiter, "--good", "0.2.5", "--bad", "0.2.2"], 0, found);
+    check(&["bisect", "tokio", only_waiter, "--good", "0.2.6", "--bad", "0.2.0"], 0, found);
 }
 
 /// A waiter without budget was overtaken (tokio-rs/tokio#8365).

@@ -1,7 +1,7 @@
 //! Keyalike's planted locks: three honest mutexes written by hand, and forty that are wrong in one line.
 //!
-//! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast. A further lock
-//! is wrong only between two instructions, where the explorer cannot look and real threads must.
+//! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast. Three further
+//! locks are wrong only between two instructions, where the explorer cannot look and real threads must.
 
 pub mod mutex;
 pub mod racing;

@@ -83,32 +83,46 @@ fn environment(
 ) -> Result<PathBuf, ReleaseError> {
     let requirements = &recipe.requirements;
     let told = tell_python()?;
-    let folder = folder(recipe, &told, places)?;
+    let name: String = requirements.first().map_or("python", String::as_str).replace("==", "-");
+    let name: String = name.chars().map(|letter| if "[]=<>".contains(letter) { '-' } else { letter }).collect();
+    let folder = folder(&name, &(requirements, &recipe.constraints, recipe.source, &told), places)?;
     let interpreter = folder.join("bin/python");
+    let what = if requirements.is_empty() { "Python alone".to_owned() } else { requirements.join(" ") };
+    let said = format!("the environment of {what}");
+    once(&folder, &said, places, &|exclusive| {
+        (places.say)(&format!("making {said} (once)"));
+        let run = |command: &mut Command, fix| judge(command, places.run(command, exclusive), &what, fix);
+        // What installs nothing needs no pip.
+        if requirements.is_empty() {
+            lay_out(&folder, false, &run)?;
+        } else {
+            let pip = Pip::beside(&self::folder("pip", &told, places)?, places)?;
+            lay_out(&folder, pip.is_own(), &run)?;
+            install(&folder, &interpreter, recipe, &pip, &run)?;
+            check(&interpreter, &pip, exclusive)?;
+        }
+        install_worker(&folder, &interpreter, recipe.source, &run)?;
+        Ok(String::new())
+    })?;
+    Ok(interpreter)
+}
+
+/// Makes what is kept in `folder`, if it is not there already; no other process does meanwhile. Returns what `make` has
+/// returned, now or long ago.
+fn once(
+    folder: &Path,
+    what: &str,
+    places: &Places,
+    make: &dyn Fn(&Exclusive) -> Result<String, ReleaseError>,
+) -> Result<String, ReleaseError> {
     let ready = folder.join("keyalike-ready");
     if !ready.is_file() {
-        let what = if requirements.is_empty() { "Python alone".to_owned() } else { requirements.join(" ") };
-        let exclusive = Exclusive::wait(&folder, &format!("the environment of {what}"), &*places.say)?;
+        let exclusive = Exclusive::wait(folder, what, &*places.say)?;
         if !ready.is_file() {
-            (places.say)(&format!("making the environment of {what} (once)"));
-            let run = |command: &mut Command, fix| {
-                let output = places.run(command, &exclusive);
-                judge(command, output, &what, fix)
-            };
-            // What installs nothing needs no pip.
-            if requirements.is_empty() {
-                lay_out(&folder, false, &run)?;
-            } else {
-                let pip = Pip::beside(&pip_folder(&told, places)?, places)?;
-                lay_out(&folder, pip.is_own(), &run)?;
-                install(&folder, &interpreter, recipe, &pip, &run)?;
-                check(&interpreter, &pip, &exclusive)?;
-            }
-            install_worker(&folder, &interpreter, recipe.source, &run)?;
-            std::fs::write(&ready, "").map_err(at(&ready))?;
+            std::fs::write(&ready, make(&exclusive)?).map_err(at(&ready))?;
         }
     }
-    Ok(interpreter)
+    std::fs::read_to_string(&ready).map_err(at(&ready))
 }
 
 /// Takes trio back, release by release, until anyio runs on it: an old anyio says which trio is too old for it, and cannot
@@ -172,20 +186,11 @@ fn tell_python() -> Result<String, ReleaseError> {
     Ok(told)
 }
 
-/// Returns the folder of an environment: one for each recipe and Python.
-fn folder(recipe: &Recipe<'_>, told: &str, places: &Places) -> Result<PathBuf, ReleaseError> {
+/// Returns the folder of an environment: one for all that it is made of.
+fn folder(name: &str, parts: &impl Hash, places: &Places) -> Result<PathBuf, ReleaseError> {
     let mut hasher = DefaultHasher::new();
-    (&recipe.requirements, &recipe.constraints, recipe.source, told).hash(&mut hasher);
-    let name: String = recipe.requirements.first().map_or("python", String::as_str).replace("==", "-");
-    let name: String = name.chars().map(|letter| if "[]=<>".contains(letter) { '-' } else { letter }).collect();
+    parts.hash(&mut hasher);
     Ok(places.target()?.join("venvs").join(format!("{name}-{:016x}", hasher.finish())))
-}
-
-/// Returns the folder of what installs into environments: one for each Python.
-fn pip_folder(told: &str, places: &Places) -> Result<PathBuf, ReleaseError> {
-    let mut hasher = DefaultHasher::new();
-    told.hash(&mut hasher);
-    Ok(places.target()?.join("venvs").join(format!("pip-{:016x}", hasher.finish())))
 }
 
 /// Returns whether a Python is older than the worker can run on.

@@ -1021,6 +1021,7 @@ impl<S: Subject> Machine for Engine<S> {
                 break;
             }
             let offer = self.offer(bounds);
+            // Most have none, and to look at all kinds at once waits for what was just written kind by kind.
             let is_over = if self.has_occasions { offer.is_empty() } else { offer.0[Kind::Go as usize] == 0 };
             if is_over {
                 break;

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{NO_PYTHON, judge, python};
-use crate::error::{ReleaseError, at};
-use crate::exclusive::Exclusive;
+use super::{judge, lay_out, once};
+use crate::error::ReleaseError;
 use crate::places::Places;
 
 /// What installs into environments.
@@ -20,24 +19,13 @@ impl Pip {
     /// Returns what installs into the environments beside `folder`, which is made if it is not there already.
     pub(super) fn beside(folder: &Path, places: &Places) -> Result<Self, ReleaseError> {
         let interpreter = folder.join("bin/python");
-        let ready = folder.join("keyalike-ready");
-        if !ready.is_file() {
-            let exclusive = Exclusive::wait(folder, "pip", &*places.say)?;
-            if !ready.is_file() {
-                if folder.exists() {
-                    std::fs::remove_dir_all(folder).map_err(at(folder))?;
-                }
-                let mut command = Command::new(python());
-                command.args(["-m", "venv"]).arg(folder);
-                let output = places.run(&command, &exclusive);
-                judge(&command, output, "pip", NO_PYTHON)?;
-                let mut reach = Command::new(&interpreter);
-                reach.args(["-m", "pip", "--python"]).arg(&interpreter).arg("--version");
-                let reaches = places.run(&reach, &exclusive).is_ok_and(|output| output.status.success());
-                std::fs::write(&ready, if reaches { "shared" } else { "own" }).map_err(at(&ready))?;
-            }
-        }
-        let told = std::fs::read_to_string(&ready).map_err(at(&ready))?;
+        let told = once(folder, "pip", places, &|exclusive| {
+            lay_out(folder, true, &|command, fix| judge(command, places.run(command, exclusive), "pip", fix))?;
+            let mut reach = Command::new(&interpreter);
+            reach.args(["-m", "pip", "--python"]).arg(&interpreter).arg("--version");
+            let reaches = places.run(&reach, exclusive).is_ok_and(|output| output.status.success());
+            Ok(if reaches { "shared" } else { "own" }.to_owned())
+        })?;
         Ok(if told == "shared" { Pip::Shared(interpreter) } else { Pip::Own })
     }
 
