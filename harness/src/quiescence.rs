@@ -101,6 +101,15 @@ pub enum Departure {
     Done,
 }
 
+/// Why nothing can run any more until the next command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiescence {
+    /// Every task waits, or has ended.
+    Rest,
+    /// The polls of one step reached their maximum, now or earlier. From then on no woken task is let in.
+    Livelock,
+}
+
 impl<C: Copy> Hub<C> {
     /// Returns a hub for `count` tasks, each parked and not yet polled. `polls_max` (at least 1) bounds the polls of
     /// woken tasks between two commands.
@@ -110,7 +119,7 @@ impl<C: Copy> Hub<C> {
         Self {
             state: Mutex::new(State {
                 tasks: (0..count).map(|_| slot()).collect(),
-                queue: VecDeque::with_capacity(count),
+                queue: VecDeque::new(),
                 admitted: None,
                 held: false,
                 acting: false,
@@ -290,24 +299,19 @@ impl<C: Copy> Hub<C> {
         });
     }
 
-    /// Returns whether there is quiescence; if not, `waker` is woken once when there is.
-    pub fn quiet(&self, waker: &Waker) -> bool {
+    /// Returns the quiescence if there is one; if not, `waker` is woken once when there is.
+    pub fn quiet(&self, waker: &Waker) -> Option<Quiescence> {
         let mut replaced = None;
         self.with(|state| {
             let quiet = state.quiet();
             replaced = std::mem::replace(&mut state.conductor, (!quiet).then(|| waker.clone()));
-            (quiet, None)
+            (quiet.then(|| state.quiescence()), None)
         })
     }
 
     /// Returns whether `task` has ended.
     pub fn is_done(&self, task: TaskIndex) -> bool {
         self.with(|state| (state.tasks[task].phase == Phase::Done, None))
-    }
-
-    /// Returns whether the polls of one step reached their maximum. From then on no woken task is let in.
-    pub fn is_livelock(&self) -> bool {
-        self.with(|state| (state.livelock, None))
     }
 
     /// Returns whether a task was woken while nothing could have woken it: from outside what the hub sees. Such a run
@@ -321,6 +325,14 @@ impl<C> State<C> {
     fn quiet(&self) -> bool {
         let nothing_is_due = self.admitted.is_none() && self.promises == 0 && self.endings == 0;
         nothing_is_due && (self.held || self.queue.is_empty())
+    }
+
+    /// Returns what kind of quiescence it is, if it is one.
+    fn quiescence(&self) -> Quiescence {
+        match self.livelock {
+            true => Quiescence::Livelock,
+            false => Quiescence::Rest,
+        }
     }
 
     /// Returns whether nothing that the hub sees can be the cause of a wake.

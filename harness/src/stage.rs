@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::quiescence::{Departure, Hub, TaskIndex};
+use crate::quiescence::{Departure, Hub, Quiescence, TaskIndex};
 use crate::runtime::{Ending, Runtime};
 
 /// The most polls of woken tasks from one [`Stage::settle`] to the next spawn (a count). Reaching it ends the program.
@@ -82,14 +82,14 @@ impl<R: Runtime> Stage<R> {
     ///
     /// [`StageError`], if nothing can be said of the program.
     pub fn settle(&self) -> Result<(), StageError> {
-        self.runtime.block_on(std::future::poll_fn(|cx| match self.hub.quiet(cx.waker()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        let quiescence = self.runtime.block_on(std::future::poll_fn(|cx| match self.hub.quiet(cx.waker()) {
+            Some(quiescence) => Poll::Ready(quiescence),
+            None => Poll::Pending,
         }));
-        match (self.hub.is_livelock(), self.hub.has_foreign_wake()) {
-            (true, _) => Err(StageError::Livelock),
-            (_, true) => Err(StageError::ForeignWake),
-            _ => Ok(()),
+        match quiescence {
+            Quiescence::Livelock => Err(StageError::Livelock),
+            Quiescence::Rest if self.hub.has_foreign_wake() => Err(StageError::ForeignWake),
+            Quiescence::Rest => Ok(()),
         }
     }
 

@@ -31,6 +31,15 @@ pub enum Departure {
     Done,
 }
 
+/// Why nothing can run any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiescence {
+    /// Every task waits, or has ended.
+    Rest,
+    /// The polls of one step reached their maximum.
+    Livelock,
+}
+
 /// The hub's methods. Each means what the one of the same name means in `harness/src/quiescence.rs`.
 #[expect(missing_docs, reason = "said where the methods are")]
 pub trait Hub: Send + Sync {
@@ -45,9 +54,8 @@ pub trait Hub: Send + Sync {
     fn outside_ended(&self);
     fn hold(&self, held: bool);
     fn act(&self, acting: bool);
-    fn quiet(&self, waker: &Waker) -> bool;
+    fn quiet(&self, waker: &Waker) -> Option<Quiescence>;
     fn is_done(&self, task: Task) -> bool;
-    fn is_livelock(&self) -> bool;
     fn has_foreign_wake(&self) -> bool;
 }
 
@@ -127,14 +135,14 @@ macro_rules! implement {
             fn act(&self, acting: bool) {
                 self.act(acting);
             }
-            fn quiet(&self, waker: &Waker) -> bool {
-                self.quiet(waker)
+            fn quiet(&self, waker: &Waker) -> Option<Quiescence> {
+                self.quiet(waker).map(|quiescence| match quiescence {
+                    $copy::Quiescence::Rest => Quiescence::Rest,
+                    $copy::Quiescence::Livelock => Quiescence::Livelock,
+                })
             }
             fn is_done(&self, task: Task) -> bool {
                 self.is_done(task)
-            }
-            fn is_livelock(&self) -> bool {
-                self.is_livelock()
             }
             fn has_foreign_wake(&self) -> bool {
                 self.has_foreign_wake()

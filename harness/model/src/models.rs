@@ -11,7 +11,7 @@ use loom::sync::Notify;
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread::{self, JoinHandle};
 
-use crate::hub::{Admission, Departure, Hub, Task};
+use crate::hub::{Admission, Departure, Hub, Quiescence, Task};
 use crate::stage::{Model, Setting, join, keep_promise, settle, work};
 
 const A: Task = 0;
@@ -385,7 +385,7 @@ impl Reentrant {
 
     fn come_back(&self) {
         if let Some(hub) = self.hub.upgrade() {
-            hub.is_livelock();
+            hub.is_done(A);
         }
     }
 }
@@ -457,8 +457,8 @@ fn livelock(setting: Setting) {
             Departure::Parked
         })
     };
-    settle(&*hub);
-    assert_eq!((x.get(), hub.is_livelock()), (1 + POLLS_MAX, true));
+    assert_eq!(settle(&*hub), Quiescence::Livelock);
+    assert_eq!(x.get(), 1 + POLLS_MAX);
     assert!(hub.command(A, 2));
     settle(&*hub);
     assert_eq!((x.get(), y.get()), (1 + POLLS_MAX, 1));

@@ -8,7 +8,7 @@ use std::task::{Wake, Waker};
 use loom::sync::Notify;
 use loom::thread::{self, JoinHandle};
 
-use crate::hub::{Admission, Departure, FAITHFUL, Hub, Make, Task};
+use crate::hub::{Admission, Departure, FAITHFUL, Hub, Make, Quiescence, Task};
 
 /// When a task tells the hub that it has ended. This order is the driver's and not the hub's, so it is mutated here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,11 +100,14 @@ impl Wake for Signal {
 }
 
 /// Waits until the hub says that there is quiescence, as the conductor does: with a waker of its own each time.
-pub fn settle(hub: &dyn Hub) {
+pub fn settle(hub: &dyn Hub) -> Quiescence {
     let signal = Arc::new(Signal::default());
     let waker = Waker::from(Arc::clone(&signal));
-    while !hub.quiet(&waker) {
-        signal.0.wait();
+    loop {
+        match hub.quiet(&waker) {
+            Some(quiescence) => return quiescence,
+            None => signal.0.wait(),
+        }
     }
 }
 

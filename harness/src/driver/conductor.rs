@@ -12,7 +12,7 @@ use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX};
 use crate::object::{Message, Object, Operation, Reply, Touch};
 use crate::primitive::Request;
-use crate::quiescence::TaskIndex;
+use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
 use crate::scenario::Place;
 use crate::transcript::{At, Fault, Reason, Record, Role, Trial, What};
@@ -99,14 +99,12 @@ async fn run_once<R: Runtime>(
     let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
     let (mut probe, mut rest) = Default::default();
     if fault.is_none() {
-        probe = conductor.probe(At::Probe).await?;
-        fault = conductor.livelock();
+        (probe, fault) = conductor.probe(At::Probe).await?;
     }
     if fault.is_none() {
-        rest = conductor.rest().await?;
-        fault = conductor.livelock();
+        (rest, fault) = conductor.rest().await?;
     }
-    conductor.stop().await?;
+    conductor.stop(&fault).await?;
     if conductor.run.hub.has_foreign_wake() {
         return Err(DriveError::ForeignWake { scenario: scenario() });
     }
@@ -131,13 +129,12 @@ impl<R: Runtime> Conductor<R> {
     async fn script(&mut self) -> Result<Option<Fault>, DriveError> {
         let program = Arc::clone(&self.run.program);
         for line in &program.lines {
-            if line.len() == 1 {
-                self.step(line.start, line.start).await?;
-            } else {
-                self.line(line.start, line.end).await?;
-            }
-            if let Some(fault) = self.livelock() {
-                return Ok(Some(fault));
+            let quiescence = match line.len() {
+                1 => self.step(line.start, line.start).await?,
+                _ => self.line(line.start, line.end).await?,
+            };
+            if quiescence == Quiescence::Livelock {
+                return Ok(Some(self.livelock()));
             }
             if self.run.met_unsupported() {
                 break;
@@ -146,14 +143,13 @@ impl<R: Runtime> Conductor<R> {
         Ok(None)
     }
 
-    fn livelock(&self) -> Option<Fault> {
-        let run = &self.run;
-        run.hub.is_livelock().then(|| Fault::Livelock { at: run.at(), tasks: run.busiest() })
+    fn livelock(&self) -> Fault {
+        Fault::Livelock { at: self.run.at(), tasks: self.run.busiest() }
     }
 
     /// Runs a line of several steps. What they wake stands still until the last of them is over; neighbours of one task
     /// share one poll.
-    async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<(), DriveError> {
+    async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<Quiescence, DriveError> {
         let program = Arc::clone(&self.run.program);
         let starts_thread = |step: &StepIndex| {
             matches!(program.steps[*step].what, Deed::Task(TaskDeed::Ask { place: Place::Thread, .. }))
@@ -183,7 +179,7 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Runs the steps `first..=last`, which are one, or several of one task.
-    async fn step(&mut self, first: StepIndex, last: StepIndex) -> Result<(), DriveError> {
+    async fn step(&mut self, first: StepIndex, last: StepIndex) -> Result<Quiescence, DriveError> {
         self.run.set_at(At::Step(first));
         let ProgramStep { task, what, .. } = self.run.program.steps[first];
         match what {
@@ -299,30 +295,22 @@ impl<R: Runtime> Conductor<R> {
 
     fn drop_object(&self, object: ObjectIndex) {
         let what = match self.run.take_object(object) {
-            Some(live) => match self.drop_share(object, live) {
-                None => What::ObjectDropped,
-                Some(message) => What::ObjectPanicked { object, message },
-            },
+            Some(live) => {
+                self.run.hub.act(true);
+                let message = drop_share(object, live);
+                self.run.hub.act(false);
+                message.map_or(What::ObjectDropped, |message| What::ObjectPanicked { object, message })
+            }
             None => What::NotRun { reason: Reason::ObjectGone { object } },
         };
         self.run.record(None, Role::Result, what);
     }
 
-    /// Drops the conductor's share of an object. Returns the message if it panics.
-    fn drop_share(&self, object: ObjectIndex, live: Arc<dyn Object>) -> Option<Message> {
-        self.run.hub.act(true);
-        let dropped = {
-            let _touch = Touch::new(Some(object));
-            catch_unwind(AssertUnwindSafe(|| drop(live)))
-        };
-        self.run.hub.act(false);
-        dropped.err().filter(|payload| !is_scripted(&**payload)).map(|payload| panic_message(&*payload))
-    }
-
     /// Tries every object from outside, and gives back at once what it got.
-    async fn probe(&mut self, at: At) -> Result<Vec<Trial>, DriveError> {
+    async fn probe(&mut self, at: At) -> Result<(Vec<Trial>, Option<Fault>), DriveError> {
         self.run.set_at(at);
         let mut trials = Vec::with_capacity(self.run.program.objects().len());
+        let mut fault = None;
         for index in 0..self.run.program.objects().len() {
             let trial = match self.run.object(index) {
                 None => Trial::Gone,
@@ -334,13 +322,15 @@ impl<R: Runtime> Conductor<R> {
                 }
             };
             trials.push(trial);
-            self.settle().await?;
+            if self.settle().await? == Quiescence::Livelock {
+                fault = Some(self.livelock());
+            }
         }
-        Ok(trials)
+        Ok((trials, fault))
     }
 
     /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
-    async fn rest(&mut self) -> Result<Vec<Trial>, DriveError> {
+    async fn rest(&mut self) -> Result<(Vec<Trial>, Option<Fault>), DriveError> {
         self.run.set_at(At::Rest);
         for _ in 0..ROUNDS_MAX {
             let before = self.run.event_count();
@@ -349,11 +339,9 @@ impl<R: Runtime> Conductor<R> {
                     if !matches!(self.handles[task], Handle::NotSpawned)
                         && self.run.may_let_go(task, what)
                         && self.run.hub.command(task, Command::LetGo(what))
+                        && self.settle().await? == Quiescence::Livelock
                     {
-                        self.settle().await?;
-                    }
-                    if self.run.hub.is_livelock() {
-                        return Ok(Vec::new());
+                        return Ok((Vec::new(), Some(self.livelock())));
                     }
                 }
             }
@@ -385,11 +373,26 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Ends every task and drops every object, so that the next run begins with none.
-    async fn stop(&mut self) -> Result<(), DriveError> {
+    async fn stop(&mut self, fault: &Option<Fault>) -> Result<(), DriveError> {
         self.run.set_at(At::Rest);
-        for task in 0..self.handles.len() {
-            if !matches!(self.handles[task], Handle::NotSpawned) && self.run.hub.command(task, Command::Stop) {
-                self.settle().await?;
+        let nothing_is_left = fault.is_none() && (0..self.handles.len()).all(|task| self.run.has_let_go(task));
+        let mut lives = false;
+        if nothing_is_left && self.run.threads().is_empty() {
+            // Their ends concern no lock and nobody else, so they need not be waited for one by one.
+            self.run.stop();
+            for task in 0..self.handles.len() {
+                match self.handles[task] {
+                    Handle::NotSpawned => {}
+                    _ if lives => self.run.hub.requeue(task),
+                    _ => lives = self.run.hub.command(task, Command::Stop),
+                }
+            }
+            self.settle().await?;
+        } else {
+            for task in 0..self.handles.len() {
+                if !matches!(self.handles[task], Handle::NotSpawned) && self.run.hub.command(task, Command::Stop) {
+                    self.settle().await?;
+                }
             }
         }
         for handle in self.handles.drain(..) {
@@ -399,7 +402,7 @@ impl<R: Runtime> Conductor<R> {
         }
         for object in 0..self.run.program.objects().len() {
             if let Some(live) = self.run.take_object(object)
-                && let Some(message) = self.drop_share(object, live)
+                && let Some(message) = drop_share(object, live)
             {
                 self.run.record(None, Role::Effect, What::ObjectPanicked { object, message });
             }
@@ -408,18 +411,18 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Waits for quiescence: of the tasks by the hub, of threads by the kernel.
-    async fn settle(&mut self) -> Result<(), DriveError> {
+    async fn settle(&mut self) -> Result<Quiescence, DriveError> {
         let run = &*self.run;
         let mut sleeps = 0;
         loop {
-            std::future::poll_fn(|cx| match run.hub.quiet(cx.waker()) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            let quiescence = std::future::poll_fn(|cx| match run.hub.quiet(cx.waker()) {
+                Some(quiescence) => Poll::Ready(quiescence),
+                None => Poll::Pending,
             })
             .await;
             let threads = run.threads();
             if threads.is_empty() {
-                return Ok(());
+                return Ok(quiescence);
             }
             let mut all_sleep = true;
             for thread in &threads {
@@ -449,9 +452,16 @@ impl<R: Runtime> Conductor<R> {
                     let what = What::Waits { object: thread.object, future: None, thread: true };
                     run.record_at(At::Step(thread.step), thread.task, Role::Result, what);
                 }
-                return Ok(());
+                return Ok(quiescence);
             }
             std::thread::yield_now();
         }
     }
+}
+
+/// Drops the conductor's share of an object. Returns the message if it panics.
+fn drop_share(object: ObjectIndex, live: Arc<dyn Object>) -> Option<Message> {
+    let _touch = Touch::new(Some(object));
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(live)));
+    dropped.err().filter(|payload| !is_scripted(&**payload)).map(|payload| panic_message(&*payload))
 }

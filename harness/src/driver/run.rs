@@ -55,6 +55,8 @@ struct Desk {
     burden: AtomicU8,
     /// How often the task took another waker. The wakers of before come to nothing.
     renewals: AtomicU32,
+    /// How often it was polled because it was woken, since the last step began.
+    polls: AtomicUsize,
 }
 
 /// The bit of a burden that says that there is mail: whatever it is, the task may have to let go of it.
@@ -71,8 +73,8 @@ pub(super) struct Run {
     events: Mutex<Vec<Event>>,
     at: AtomicUsize,
     unsupported: AtomicBool,
-    /// How often each task was polled because it was woken, since the last step began.
-    polls: Vec<AtomicUsize>,
+    /// Whether every task ends at its next poll.
+    stops: AtomicBool,
     desks: Vec<Desk>,
     /// The threads that work for tasks.
     threads: Mutex<Vec<Arc<Watch>>>,
@@ -99,16 +101,18 @@ impl Run {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             hub: Hub::new(tasks, polls_max),
-            events: Mutex::new(Vec::with_capacity(program.steps.len() * 2)),
+            // Two a step, and those of the probes, the rest and the ends.
+            events: Mutex::new(Vec::with_capacity(program.steps.len() * 2 + 8)),
             objects: Mutex::new(objects.into_iter().map(Some).collect()),
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
-            polls: (0..tasks).map(|_| AtomicUsize::new(0)).collect(),
+            stops: AtomicBool::new(false),
             desks: (0..tasks)
                 .map(|_| Desk {
                     mail: Mutex::new(Some(Vec::new())),
                     burden: AtomicU8::new(0),
                     renewals: AtomicU32::new(0),
+                    polls: AtomicUsize::new(0),
                 })
                 .collect(),
             threads: Mutex::default(),
@@ -149,8 +153,8 @@ impl Run {
             At::Rest => REST,
         };
         self.at.store(value, Ordering::Relaxed);
-        for polls in &self.polls {
-            polls.store(0, Ordering::Relaxed);
+        for desk in &self.desks {
+            desk.polls.store(0, Ordering::Relaxed);
         }
         if let Some(listener) = &self.listener {
             listener(Heard::Begun(at));
@@ -276,14 +280,30 @@ impl Run {
         TaskWaker::waker(self, task)
     }
 
+    /// Returns whether `task` has nothing to let go of.
+    pub(super) fn has_let_go(&self, task: TaskIndex) -> bool {
+        self.desks[task].burden.load(Ordering::Relaxed) == 0
+    }
+
+    /// Says that every task ends at its next poll.
+    pub(super) fn stop(&self) {
+        // The hub's mutex stands between this and the polls that follow from it.
+        self.stops.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether every task ends at its next poll.
+    pub(super) fn stops(&self) -> bool {
+        self.stops.load(Ordering::Relaxed)
+    }
+
     /// Counts a poll of a woken task.
     pub(super) fn count_poll(&self, task: TaskIndex) {
-        self.polls[task].fetch_add(1, Ordering::Relaxed);
+        self.desks[task].polls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Returns the tasks that were polled most since the last step began: at least half as often as the first of them.
     pub(super) fn busiest(&self) -> Vec<TaskIndex> {
-        let polls: Vec<usize> = self.polls.iter().map(|polls| polls.load(Ordering::Relaxed)).collect();
+        let polls: Vec<usize> = self.desks.iter().map(|desk| desk.polls.load(Ordering::Relaxed)).collect();
         let most = polls.iter().copied().max().unwrap_or_default();
         (0..polls.len()).filter(|&task| polls[task] > 0 && polls[task] * 2 >= most).collect()
     }

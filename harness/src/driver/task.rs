@@ -254,6 +254,7 @@ impl<R: Runtime> Task<R> {
         let mut worker =
             Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
+            Admission::Woken if worker.hands.run.stops() => return Flow::Ends,
             Admission::Woken => {
                 worker.hands.run.count_poll(worker.hands.index);
                 worker.resume();
