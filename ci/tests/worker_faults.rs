@@ -164,6 +164,19 @@ fn a_worker_that_is_of_no_more_use_after_its_outcome_is_replaced(#[case] misbeha
     assert_eq!(completed(&text), 2, "{text}");
 }
 
+/// A report that hid a cell of two outcomes because it has no outcome would call the run reproducible.
+#[rstest]
+#[case::divergent(&["--only-divergent"])]
+#[case::verdict(&["--verdict", "deadlock"])]
+fn what_varies_is_shown_whatever_is_asked_for(#[case] filter: &[&str]) {
+    let other_way = r#"if mkdir "$0.first" 2>/dev/null; then outcome; else outcome | sed s/free/refused/; fi"#;
+    let bench = Bench::with(&format!("started; granted; {other_way}; exit 0"));
+    let output = bench.command(filter).args(["--repeat", "2"]).output().expect("the program starts");
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("t/one") && said.contains("1 varying") && !said.contains("t/two"), "{said}");
+}
+
 /// A worker that dies between two jobs has done nothing to the next.
 #[test]
 fn a_worker_that_dies_between_two_jobs_spoils_neither() {

@@ -22,6 +22,16 @@ pub trait Object: Send + Sync {
     ///
     /// A blocking operation blocks inside its first poll.
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation;
+
+    /// Tries it from outside, and gives back at once what it got; calls `tried` in between with whether it was free. Only for
+    /// a primitive that can be tried.
+    ///
+    /// By default with an operation, which may be more than a try needs.
+    fn probe(self: Arc<Self>, tried: &mut dyn FnMut(bool)) {
+        let mut operation = self.operation(Request::TryAcquire, Place::Task);
+        operation.object = touched();
+        tried(operation.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(Reply::Granted));
+    }
 }
 
 /// An operation on an object: a future until it has replied, and after [`Reply::Granted`] the guard.
@@ -48,28 +58,68 @@ pub enum Reply {
 }
 
 /// The text of an error or a panic, verbatim but for the numbers of tasks.
+///
+/// Most events have none, so it is as small as can be.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "Texts", into = "Texts")]
+pub struct Message(Option<Box<Texts>>);
+
+/// What a [`Message`] says, and how it is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-pub struct Message {
+#[schemars(rename = "Message")]
+struct Texts {
     /// What `{}` prints, if the value can be displayed.
-    pub display: Option<String>,
+    display: Option<String>,
     /// What `{:?}` prints.
-    pub debug: Option<String>,
+    debug: Option<String>,
 }
 
 impl Message {
     /// Returns the message of an error.
     pub fn of(error: &(impl fmt::Display + fmt::Debug)) -> Self {
-        Self { display: Some(error.to_string()), debug: Some(format!("{error:?}")) }
+        Texts { display: Some(error.to_string()), debug: Some(format!("{error:?}")) }.into()
     }
 
     /// Returns a message that has only one text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { display: Some(text.into()), debug: None }
+        Texts { display: Some(text.into()), debug: None }.into()
+    }
+
+    /// Returns the message of an error that cannot be displayed.
+    pub fn debug_of(error: &impl fmt::Debug) -> Self {
+        Texts { display: None, debug: Some(format!("{error:?}")) }.into()
     }
 
     /// Returns the message of a refusal that carries no value, such as `None`.
     pub fn none() -> Self {
         Self::default()
+    }
+
+    /// Returns what `{}` prints, if there is such a text, and what `{:?}` prints, if that was asked for.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|texts| texts.display.iter().chain(&texts.debug)).map(String::as_str)
+    }
+}
+
+impl From<Texts> for Message {
+    fn from(texts: Texts) -> Self {
+        Self((texts != Texts::default()).then(|| Box::new(texts)))
+    }
+}
+
+impl From<Message> for Texts {
+    fn from(message: Message) -> Self {
+        message.0.map_or_else(Self::default, |texts| *texts)
+    }
+}
+
+impl JsonSchema for Message {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Texts::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Texts::json_schema(generator)
     }
 }
 

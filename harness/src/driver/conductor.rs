@@ -1,8 +1,9 @@
 //! The conductor: gives the steps out, one line at a time, and waits for quiescence in between.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TaskDeed};
@@ -10,8 +11,7 @@ use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX};
-use crate::object::{Message, Object, Operation, Reply, Touch};
-use crate::primitive::Request;
+use crate::object::{Message, Object, Touch};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
 use crate::scenario::Place;
@@ -34,9 +34,12 @@ pub(super) async fn conduct<R: Runtime>(
     listener: Option<Listener>,
 ) -> Vec<Result<Record, DriveError>> {
     let mut records = Vec::with_capacity(count);
+    // The first run has more room than it needs, the others as much as the run before them has used.
+    let mut room = program.steps.len() * 2 + 8;
     for _ in 0..count {
-        let record = valid_run(&runtime, make, &program, &listener).await;
+        let record = valid_run(&runtime, make, &program, &listener, room).await;
         let failed = record.is_err();
+        room = record.as_ref().map_or(room, |record| record.events.len());
         records.push(record);
         if failed {
             break;
@@ -52,13 +55,14 @@ async fn valid_run<R: Runtime>(
     make: MakeObject,
     program: &Arc<Program>,
     listener: &Option<Listener>,
+    room: usize,
 ) -> Result<Record, DriveError> {
     let Some(within) = &program.scenario.within else {
-        return Ok(run_once(runtime, make, program, listener).await?.0);
+        return Ok(run_once(runtime, make, program, listener, room).await?.0);
     };
     // Nobody listens to a run that may not count, and telling takes time that is not in the window.
     for _ in 0..ATTEMPTS_MAX {
-        let (record, micros) = run_once(runtime, make, program, &None).await?;
+        let (record, micros) = run_once(runtime, make, program, &None, room).await?;
         if micros < u128::from(within.limit.micros()) {
             if let Some(listener) = listener {
                 for line in record.events.chunk_by(|one, next| one.at == next.at) {
@@ -76,12 +80,14 @@ async fn valid_run<R: Runtime>(
     })
 }
 
-/// Runs `program` once; also returns how many microseconds its script took, if it has a window.
+/// Runs `program` once, with room for so many events; also returns how many microseconds its script took, if it has a
+/// window.
 async fn run_once<R: Runtime>(
     runtime: &Arc<R>,
     make: MakeObject,
     program: &Arc<Program>,
     listener: &Option<Listener>,
+    room: usize,
 ) -> Result<(Record, u128), DriveError> {
     let scenario = || program.scenario.name.to_string();
     let mut objects = Vec::with_capacity(program.objects().len());
@@ -90,7 +96,7 @@ async fn run_once<R: Runtime>(
         objects.push(make(primitive).ok_or_else(|| DriveError::NoPrimitive { scenario: scenario(), primitive })?);
     }
     let mut conductor = Conductor {
-        run: Arc::new(Run::new(Arc::clone(program), objects, POLLS_MAX, listener.clone())),
+        run: Arc::new(Run::new(Arc::clone(program), objects, POLLS_MAX, room, listener.clone())),
         runtime: Arc::clone(runtime),
         handles: (0..program.tasks.len()).map(|_| Handle::NotSpawned).collect(),
     };
@@ -355,21 +361,24 @@ impl<R: Runtime> Conductor<R> {
     /// Tries `object` and, if that takes it, gives it back. What is scripted to panic when it is woken is none of the
     /// object's doing.
     fn try_once(&self, index: ObjectIndex, object: Arc<dyn Object>) -> Trial {
-        let mut operation: Operation = object.operation(Request::TryAcquire, Place::Task).on(index);
-        let tried = catch_unwind(AssertUnwindSafe(|| operation.poll(&mut Context::from_waker(Waker::noop()))));
-        let mut trial = match tried {
-            Ok(Poll::Ready(Reply::Granted)) => Trial::Free,
-            Err(payload) if !is_scripted(&*payload) => Trial::Panicked,
-            Ok(_) | Err(_) => Trial::Refused,
+        let told = Cell::new(None);
+        let tell = |trial| {
+            self.run.record(None, Role::Result, What::Tried { object: index, trial });
+            told.set(Some(trial));
         };
-        // Told before the drop: what follows from it comes after.
-        let tell = |trial| self.run.record(None, Role::Result, What::Tried { object: index, trial });
-        tell(trial);
-        if catch_unwind(AssertUnwindSafe(|| drop(operation))).is_err_and(|payload| !is_scripted(&*payload)) {
-            trial = Trial::Panicked;
-            tell(trial);
+        let tried = {
+            let _touch = Touch::new(Some(index));
+            // Told before the object is given back: what follows from that comes after.
+            catch_unwind(AssertUnwindSafe(|| {
+                object.probe(&mut |free| tell(if free { Trial::Free } else { Trial::Refused }));
+            }))
+        };
+        match tried {
+            Err(payload) if !is_scripted(&*payload) => tell(Trial::Panicked),
+            _ if told.get().is_none() => tell(Trial::Refused),
+            Ok(()) | Err(_) => {}
         }
-        trial
+        told.get().expect("it was told just now")
     }
 
     /// Ends every task and drops every object, so that the next run begins with none.

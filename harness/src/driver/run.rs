@@ -94,6 +94,7 @@ impl Run {
         program: Arc<Program>,
         objects: Vec<Arc<dyn Object>>,
         polls_max: u32,
+        room: usize,
         listener: Option<Listener>,
     ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -101,8 +102,7 @@ impl Run {
         Self {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             hub: Hub::new(tasks, polls_max),
-            // Two a step, and those of the probes, the rest and the ends.
-            events: Mutex::new(Vec::with_capacity(program.steps.len() * 2 + 8)),
+            events: Mutex::new(Vec::with_capacity(room)),
             objects: Mutex::new(objects.into_iter().map(Some).collect()),
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),

@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use crate::driver::MakeObject;
 use crate::object::{Object, Operation, Reply, took_hold};
@@ -142,8 +142,6 @@ impl Subject for Erased {
     }
 
     fn probe(&self, object: &Arc<dyn Object>, tried: &mut dyn FnMut(bool)) {
-        let mut operation = Arc::clone(object).operation(Request::TryAcquire, Place::Task);
-        let reply = operation.poll(&mut Context::from_waker(Waker::noop()));
-        tried(reply == Poll::Ready(Reply::Granted));
+        Arc::clone(object).probe(tried);
     }
 }

@@ -210,6 +210,10 @@ impl<M: AsyncMutex, F: Face<M>> Object for Erased<M, F> {
             (Request::Debug, _) => Operation::new(async move { Reply::Answer(self.0.debug()) }),
         }
     }
+
+    fn probe(self: Arc<Self>, tried: &mut dyn FnMut(bool)) {
+        probe(&self.0, tried);
+    }
 }
 
 /// Returns a library whose mutexes, with guards that borrow, are explored without erasure.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::Instant;
 
@@ -18,10 +18,8 @@ use crate::driver::MakeObject;
 use crate::driver::program::ObjectIndex;
 use crate::explore::plan::Plan;
 use crate::explore::{Budget, Fate};
-use crate::object::{Object, Reply};
-use crate::primitive::Request;
+use crate::object::Object;
 use crate::quiescence::TaskIndex;
-use crate::scenario::Place;
 use crate::verdict::Verdict;
 
 /// How often a thread that waits for another looks before it gives way, and before it sleeps.
@@ -480,13 +478,10 @@ impl Team {
 
     /// Makes sure that an object that nobody has is free.
     fn probe(&self, object: Arc<dyn Object>) {
-        let tried = catch_unwind(AssertUnwindSafe(|| {
-            let mut operation = object.operation(Request::TryAcquire, Place::Task);
-            operation.poll(&mut Context::from_waker(Waker::noop()))
-        }));
-        match tried {
-            Ok(Poll::Ready(Reply::Granted)) => {}
-            Ok(_) => self.accuse(Verdict::Leaked),
+        let mut is_free = false;
+        match catch_unwind(AssertUnwindSafe(|| object.probe(&mut |free| is_free = free))) {
+            Ok(()) if is_free => {}
+            Ok(()) => self.accuse(Verdict::Leaked),
             Err(_) => self.accuse(Verdict::Panicked),
         }
     }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
-use crate::object::Message;
 use crate::quiescence::TaskIndex;
 use crate::runtime::Ending;
 use crate::scenario::name::TaskName;
@@ -336,8 +335,7 @@ fn messages(what: &What) -> Vec<String> {
         What::Printed { text, .. } => return verbatim(text),
         _ => return Vec::new(),
     };
-    let Message { display, debug } = message;
-    display.iter().chain(debug).flat_map(|text| verbatim(text)).collect()
+    message.texts().flat_map(verbatim).collect()
 }
 
 /// Returns the lines of a text of a library, with the numbers of its tasks and the addresses of its objects taken out:

@@ -96,7 +96,7 @@ impl<R: Runtime> Bench<R> {
 
 /// Returns the text of a message.
 pub(super) fn text(message: &Message) -> String {
-    message.display.clone().or_else(|| message.debug.clone()).unwrap_or_else(|| "no text".to_owned())
+    message.texts().next().unwrap_or("no text").to_owned()
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -6,5 +6,5 @@ use super::mutex::{Guard, Mutex};
 
 /// Takes the mutex if it is free.
 pub fn try_acquire(mutex: &Mutex<()>) -> Result<Guard<'_>, Message> {
-    mutex.try_lock().map_err(|error| Message { display: None, debug: Some(format!("{error:?}")) })
+    mutex.try_lock().map_err(|error| Message::debug_of(&error))
 }
