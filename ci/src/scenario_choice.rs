@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::driver::program::Program;
+use harness::driver::program::{Program, ProgramError};
 use harness::scenario::diagnostic::nearest;
 use harness::scenario::name::{RuleId, ScenarioName};
 use harness::suite::{Suite, SuiteError, find_scenarios, read_program};
@@ -87,7 +87,11 @@ fn by_path(suite: &Suite, root: &Path, pattern: &str) -> Result<Programs, Failur
     for file in find_scenarios_or_file(path)? {
         let program = match name_in_suite(root, &file).and_then(|name| suite.programs.get(&name)) {
             Some(program) => Arc::clone(program),
-            None => read_program(&file, &place_of(&file))?,
+            None => match read_program(&file, &place_of(&file)) {
+                // A folder has scenarios of both kinds, and this command is not for the explored ones.
+                Err(SuiteError::Program(ProgramError::Explored { .. })) if path.is_dir() => continue,
+                read => read?,
+            },
         };
         programs.insert(program.scenario.name.clone(), program);
     }

@@ -169,8 +169,19 @@ fn a_worker_that_is_of_no_more_use_after_its_outcome_is_replaced(#[case] misbeha
 #[case::divergent(&["--only-divergent"])]
 #[case::verdict(&["--verdict", "deadlock"])]
 fn what_varies_is_shown_whatever_is_asked_for(#[case] filter: &[&str]) {
-    let other_way = r#"if mkdir "$0.first" 2>/dev/null; then outcome; else outcome | sed s/free/refused/; fi"#;
-    let bench = Bench::with(&format!("started; granted; {other_way}; exit 0"));
+    let bench = Bench::of(
+        r#"
+        again='s/"run": 0/"run": 1/'
+        hello
+        while read -r order; do
+            number
+            other=
+            case "$order" in *goodbye*) exit 0;; *t/one*) other='s/free/refused/';; esac
+            started; granted; outcome
+            started | sed "$again"; granted; outcome | sed "$again;$other"
+        done
+        "#,
+    );
     let output = bench.command(filter).args(["--repeat", "2"]).output().expect("the program starts");
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");

@@ -70,8 +70,8 @@ pub enum DriveError {
         /// What it lacks.
         primitive: Primitive,
     },
-    /// A thread is blocked, or was started, in a line of several steps: nothing may run between them, and nobody can keep
-    /// a thread from running.
+    /// A thread is blocked during a line of several steps: nothing may run between them, and nobody can keep a thread from
+    /// running.
     #[error(
         "{scenario}: `{step}` stands in a line of several steps, while a thread waits in a blocking acquire, and \
              that thread would run between them; give each step a line of its own"

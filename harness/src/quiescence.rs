@@ -213,7 +213,7 @@ impl<C: Copy> Hub<C> {
                 return (Some(Admission::Command(command)), None);
             }
             state.polls += 1;
-            if state.polls > state.polls_max {
+            if state.livelock || state.polls > state.polls_max {
                 return (None, state.give_up(task));
             }
             state.tasks[task].phase = Phase::Polling;

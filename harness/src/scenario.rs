@@ -358,6 +358,20 @@ impl Step {
         }
     }
 
+    /// Returns the tasks that it concerns, those that are sent something among them.
+    pub fn tasks(&self) -> impl Iterator<Item = TaskName> {
+        let receivers = self.actions().filter_map(|action| match action {
+            Action::Send { to, .. } => Some(*to),
+            _ => None,
+        });
+        self.who().into_iter().flat_map(Who::members).chain(receivers)
+    }
+
+    /// Returns whether it starts a thread.
+    pub fn starts_thread(&self) -> bool {
+        self.actions().any(|action| matches!(action, Action::Ask { place: Place::Thread, .. }))
+    }
+
     /// Returns what tasks do in it.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         let (alone, turns) = match self {

@@ -37,6 +37,9 @@ pub enum Patience {
     Kernel(Duration),
     /// It says something within this time.
     Clock(Duration),
+    /// It says something within this time, or can still do something: a worker of this harness that starts may wait for a
+    /// disk, and on a busy machine for its turn.
+    Start(Duration),
 }
 
 /// Watches one child process.
@@ -102,6 +105,10 @@ impl Watchdog {
         match self.patience {
             Patience::Kernel(spin_limit) => self.ask_kernel(spin_limit),
             Patience::Clock(limit) => (self.listen() >= limit).then_some(Hang::Silent),
+            Patience::Start(limit) => {
+                let is_silent = self.listen() >= limit;
+                self.ask_kernel(limit).filter(|_| is_silent)
+            }
         }
     }
 

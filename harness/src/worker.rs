@@ -63,7 +63,8 @@ enum JobError {
     Drive(#[from] DriveError),
 }
 
-/// Serves orders on stdin and stdout until there are no more.
+/// Serves orders on stdin and stdout until there are no more. It sets the panic hook of the process, which says what
+/// panicked on stderr, and has the process end with its parent.
 ///
 /// # Errors
 ///
@@ -83,9 +84,9 @@ pub fn serve(backend: &dyn Backend) -> Result<(), WorkerError> {
     Ok(write(&Answer::Goodbye {})?)
 }
 
-/// Says what panicked, as the hook of the standard library does, with a backtrace only if `RUST_BACKTRACE` asks for one. That
-/// hook prints one unasked for every panic that ends the process, and reading the debug information of the whole program
-/// takes twenty times as long as the run.
+/// Says what panicked, as the hook of the standard library does, with a backtrace only if `RUST_LIB_BACKTRACE` or
+/// `RUST_BACKTRACE` asks for one. That hook prints one unasked for every panic that ends the process, and reading the debug
+/// information of the whole program takes ten times as long as the run.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let mut stderr = std::io::stderr().lock();

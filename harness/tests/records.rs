@@ -9,6 +9,7 @@ use keyalike_harness::outcome::Outcome;
 use keyalike_harness::protocol::{Ended, check_end, check_event};
 use keyalike_harness::runtime::Ending;
 use keyalike_harness::scenario::parse::parse;
+use keyalike_harness::transcript::render::is_result;
 use keyalike_harness::transcript::{At, Event, Fault, Hang, Reason, Record, Role, Transcript, Trial, What};
 use keyalike_harness::verdict::Verdict;
 use proptest::prelude::*;
@@ -243,7 +244,11 @@ proptest! {
         let ended = Ended { job: 1, run: 0, probe, rest, fault };
         prop_assert_eq!(check_end(&program, &ended), Ok(()));
         let Ended { probe, rest, fault, .. } = ended;
-        let outcome = Outcome::of(Transcript { program, record: Record { events, probe, rest, fault } });
+        let transcript = Transcript { program, record: Record { events, probe, rest, fault } };
+        for part in transcript.steps().iter().flat_map(|step| &step.parts) {
+            prop_assert!(is_result(part), "lint would warn of a condition on `{part}`");
+        }
+        let outcome = Outcome::of(transcript);
         prop_assert!(outcome.lines.iter().any(|line| line.starts_with("verdict")));
     }
 }

@@ -75,6 +75,8 @@ const STEPS: &[Step] = &[
         variable: Some(("RUSTDOCFLAGS", "-D warnings")),
         arguments: "doc --workspace --no-deps --features backend-all",
     },
+    step("lock file of the fuzz targets", "tree --locked --depth 0 --manifest-path ci/fuzz/Cargo.toml"),
+    step("lock file of the example", "tree --locked --depth 0 --manifest-path docs/example/Cargo.toml"),
     step("format of the scenarios", "run --quiet --features backend-all -- fmt --check"),
     step("lints of the scenarios", "run --quiet --features backend-all -- lint"),
     step("matrix, ledger and snapshots", "run --quiet --features backend-all -- run --backend all --only-divergent"),

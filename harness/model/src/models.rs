@@ -436,7 +436,7 @@ fn other_waker(setting: Setting) {
 }
 
 /// A wakes itself for ever: the hub gives up after the named number of polls, tells the conductor, and turns B away,
-/// which was woken too and which nobody polls. A command gets in nevertheless.
+/// which was woken too and which nobody polls. A command gets in nevertheless, and no wake that follows from it.
 fn livelock(setting: Setting) {
     const POLLS_MAX: u32 = 3;
     let hub = (setting.make)(2, POLLS_MAX);
@@ -445,12 +445,15 @@ fn livelock(setting: Setting) {
     let a = {
         let (inner, x, y) = (Arc::clone(&hub), Rc::clone(&x), Rc::clone(&y));
         work(&hub, A, move |admission| {
-            if admission == Admission::Command(2) {
+            if admission == Admission::Command(3) {
                 setting.end(&*inner, A, || y.set(1));
                 return Departure::Done;
             }
-            x.set(x.get() + 1);
             inner.requeue(A);
+            if admission == Admission::Command(2) {
+                return Departure::Parked;
+            }
+            x.set(x.get() + 1);
             if x.get() == 1 + POLLS_MAX {
                 inner.requeue(B);
             }
@@ -460,6 +463,8 @@ fn livelock(setting: Setting) {
     assert_eq!(settle(&*hub), Quiescence::Livelock);
     assert_eq!(x.get(), 1 + POLLS_MAX);
     assert!(hub.command(A, 2));
+    assert_eq!(settle(&*hub), Quiescence::Livelock);
+    assert!(hub.command(A, 3));
     settle(&*hub);
     assert_eq!((x.get(), y.get()), (1 + POLLS_MAX, 1));
     join(a);

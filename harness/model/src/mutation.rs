@@ -260,8 +260,14 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "never_gives_up",
-        original: "            if state.polls > state.polls_max {",
+        original: "            if state.livelock || state.polls > state.polls_max {",
         replacement: "            if false {",
+        caught_by: &["livelock"],
+    },
+    Mutation {
+        name: "forgives_a_livelock",
+        original: "            if state.livelock || state.polls > state.polls_max {",
+        replacement: "            if state.polls > state.polls_max {",
         caught_by: &["livelock"],
     },
     Mutation {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TaskDeed};
+use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TASKS_MAX, TaskDeed};
 use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
@@ -14,12 +14,14 @@ use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX};
 use crate::object::{Message, Object, Touch};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
-use crate::scenario::Place;
 use crate::transcript::{At, Fault, Reason, Record, Role, Trial, What};
 
 /// The most rounds in which all tasks are asked to let go. A grant can follow from each round, so there may be as many
 /// as there are requests; a lock that grants more often than that never comes to rest.
 const ROUNDS_MAX: usize = 1_000;
+
+/// Tasks that end together are woken polls of one step, and that must not be taken for a livelock.
+const _: () = assert!(TASKS_MAX <= POLLS_MAX as usize, "all the tasks of a scenario can end in one step");
 
 /// How often in a row a thread must be found asleep, with everything else still, before it counts as blocked. Once is
 /// enough but for a thread that has not reached the lock yet and waits for another thread inside the allocator.
@@ -34,7 +36,7 @@ pub(super) async fn conduct<R: Runtime>(
     listener: Option<Listener>,
 ) -> Vec<Result<Record, DriveError>> {
     let mut records = Vec::with_capacity(count);
-    // The first run has more room than it needs, the others as much as the run before them has used.
+    // The first run has room that most do not need, each other as much as the run before it has used.
     let mut room = program.steps.len() * 2 + 8;
     for _ in 0..count {
         let record = valid_run(&runtime, make, &program, &listener, room).await;
@@ -157,12 +159,8 @@ impl<R: Runtime> Conductor<R> {
     /// share one poll.
     async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<Quiescence, DriveError> {
         let program = Arc::clone(&self.run.program);
-        let starts_thread = |step: &StepIndex| {
-            matches!(program.steps[*step].what, Deed::Task(TaskDeed::Ask { place: Place::Thread, .. }))
-        };
-        let started = (first..end).find(starts_thread);
-        if let Some(step) = started.or_else(|| (!self.run.threads().is_empty()).then_some(first)) {
-            let step = program.steps[step].text.clone();
+        if !self.run.threads().is_empty() {
+            let step = program.steps[first].text.clone();
             return Err(DriveError::ThreadInLine { scenario: program.scenario.name.to_string(), step });
         }
         self.run.hub.hold(true);
@@ -404,6 +402,8 @@ impl<R: Runtime> Conductor<R> {
                 }
             }
         }
+        let has_ended = |task| matches!(self.handles[task], Handle::NotSpawned) || self.run.hub.is_done(task);
+        debug_assert!((0..self.handles.len()).all(has_ended), "no task lives on into the next run");
         for handle in self.handles.drain(..) {
             if let Handle::Held(handle) = handle {
                 self.runtime.detach(handle);

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::primitive::Request;
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName, Who};
+pub use crate::scenario::parse::{STEPS_MAX, TASKS_MAX};
 use crate::scenario::{Action, Conduct, Object, Parcel, Place, Reaction, Scenario, Step, WakerEvent};
 
 /// An object of a program, counted from 0 in the order of declaration.
@@ -17,11 +18,6 @@ pub type ObjectIndex = usize;
 pub type StepIndex = usize;
 /// A name of a future or a scope, counted from 0.
 pub type NameIndex = usize;
-
-/// The largest number of tasks in one scenario.
-pub const TASKS_MAX: usize = 10_000;
-/// The largest number of steps in one scenario, every member of a crowd counted.
-pub const STEPS_MAX: usize = 100_000;
 
 /// A scenario made ready to run. Compiled once, run as often as need be.
 #[derive(Debug)]
@@ -122,7 +118,7 @@ pub enum ConductorDeed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProgramError {
     /// A step names an object that is not declared.
-    #[error("{scenario} line {line}: `{object}` is not declared; add `mutex {object}` to the head")]
+    #[error("{scenario}, line {} of the script: `{object}` is not declared; add `mutex {object}` to the head", .line + 1)]
     Undeclared {
         /// The scenario.
         scenario: String,
@@ -132,12 +128,21 @@ pub enum ProgramError {
         object: ObjectName,
     },
     /// It leaves the order to the explorer.
-    #[error("{scenario} line {line}: an explored scenario has no script to drive; run it with `keyalike explore`")]
+    #[error("{scenario}: an explored scenario has no script to drive; run it with `keyalike explore`")]
     Explored {
         /// The scenario.
         scenario: String,
-        /// The line of the script, from 0.
-        line: usize,
+    },
+    /// A thread is started in a line of several steps: nothing may run between them, and nobody can keep a thread from
+    /// running.
+    #[error(
+        "{scenario}: `{step}` starts a thread in a line of several steps, and nobody can keep a thread from running between them; give it a line of its own"
+    )]
+    ThreadInLine {
+        /// The scenario.
+        scenario: String,
+        /// The step.
+        step: String,
     },
     /// There are too many tasks or steps.
     #[error("{scenario} has {count} {what}, more than {max}; make its crowds smaller")]
@@ -196,6 +201,10 @@ impl Program {
     /// Adds a line. A crowd of a single-step line gives each member a line of its own: scheduling happens in between.
     fn add_line(&mut self, line: usize, steps: &[Step]) -> Result<(), ProgramError> {
         let apart = steps.len() == 1;
+        if let Some(step) = steps.iter().find(|step| !apart && step.starts_thread()) {
+            let scenario = self.scenario.name.to_string();
+            return Err(ProgramError::ThreadInLine { scenario, step: step.to_string() });
+        }
         let mut first = self.steps.len();
         for step in steps {
             for member in step.members() {
@@ -218,7 +227,7 @@ impl Program {
             Step::Task { action, .. } => Deed::Task(self.task_deed(line, action)?),
             Step::Conductor(conduct) => Deed::Conductor(self.conductor_deed(line, conduct)?),
             Step::Program { .. } => {
-                return Err(ProgramError::Explored { scenario: self.scenario.name.to_string(), line });
+                return Err(ProgramError::Explored { scenario: self.scenario.name.to_string() });
             }
         };
         let task = step.who().and_then(|who| who.members().next()).map(|member| self.task(member));
@@ -307,12 +316,7 @@ impl Program {
 
 fn task_names(scenario: &Scenario) -> Vec<TaskName> {
     let mut tasks = Vec::new();
-    for (_, step) in scenario.steps() {
-        tasks.extend(step.who().into_iter().flat_map(Who::members));
-        if let Step::Task { action: Action::Send { to, .. }, .. } = step {
-            tasks.push(*to);
-        }
-    }
+    scenario.steps().for_each(|(_, step)| tasks.extend(step.tasks()));
     tasks.sort_unstable();
     tasks.dedup();
     tasks

@@ -71,9 +71,11 @@ pub(super) struct Run {
     /// The objects, until the script drops them.
     objects: Mutex<Vec<Option<Arc<dyn Object>>>>,
     events: Mutex<Vec<Event>>,
+    /// How many events there are.
+    told: AtomicUsize,
     at: AtomicUsize,
     unsupported: AtomicBool,
-    /// Whether every task ends at its next poll.
+    /// Whether every task ends when it is next let in without a command.
     stops: AtomicBool,
     desks: Vec<Desk>,
     /// The threads that work for tasks.
@@ -103,6 +105,7 @@ impl Run {
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             hub: Hub::new(tasks, polls_max),
             events: Mutex::new(Vec::with_capacity(room)),
+            told: AtomicUsize::new(0),
             objects: Mutex::new(objects.into_iter().map(Some).collect()),
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
@@ -181,11 +184,15 @@ impl Run {
         if let Some(listener) = &self.listener {
             listener(Heard::Event(&event));
         }
-        lock(&self.events).push(event);
+        let mut events = lock(&self.events);
+        events.push(event);
+        // Under the lock, and the hub's mutex stands between this and who reads it.
+        self.told.store(events.len(), Ordering::Relaxed);
     }
 
+    /// Returns how many events there are. Only at quiescence.
     pub(super) fn event_count(&self) -> usize {
-        lock(&self.events).len()
+        self.told.load(Ordering::Relaxed)
     }
 
     /// Returns whether the library lacked an operation.
@@ -233,8 +240,12 @@ impl Run {
         lock(&desk.mail).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Closes the mailbox of a task that ends. Whatever is in it is all that there is left to let go of.
     pub(super) fn close_mailbox(&self, task: TaskIndex) -> Vec<Belonging> {
-        lock(&self.desks[task].mail).take().unwrap_or_default()
+        let desk = &self.desks[task];
+        let mail = lock(&desk.mail).take();
+        desk.burden.store(0, Ordering::Relaxed);
+        mail.unwrap_or_default()
     }
 
     /// Says what `task` may have to let go of after this poll, beside its mail: it may have sent that to itself.
@@ -285,13 +296,13 @@ impl Run {
         self.desks[task].burden.load(Ordering::Relaxed) == 0
     }
 
-    /// Says that every task ends at its next poll.
+    /// Says that every task ends when it is next let in without a command.
     pub(super) fn stop(&self) {
         // The hub's mutex stands between this and the polls that follow from it.
         self.stops.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether every task ends at its next poll.
+    /// Returns whether every task ends when it is next let in without a command.
     pub(super) fn stops(&self) -> bool {
         self.stops.load(Ordering::Relaxed)
     }

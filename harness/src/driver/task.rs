@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::acting::Acting;
 use super::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use super::run::{Command, Kept, LetGo, Run, TaskWaker};
@@ -102,7 +104,8 @@ pub(super) struct Task<R> {
 struct Hands {
     run: Arc<Run>,
     index: TaskIndex,
-    belongings: Vec<Belonging>,
+    /// Few tasks ever have two things at once.
+    belongings: SmallVec<[Belonging; 1]>,
     waiting: Waiting,
     /// The step whose result has not been recorded yet.
     due: Option<StepIndex>,
@@ -175,7 +178,7 @@ impl<R> Task<R> {
             hands: Hands {
                 run: Arc::clone(run),
                 index,
-                belongings: Vec::new(),
+                belongings: SmallVec::new(),
                 waiting: Waiting::Nothing,
                 due: None,
                 left: 0..0,

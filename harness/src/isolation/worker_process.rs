@@ -63,8 +63,8 @@ impl WorkerProcess {
         let channel = Channel::new(stdin, stdout, stderr).map_err(failed);
         // A hello may take long: an interpreter starts, and reads its libraries from a cold disk.
         let slow = match patience {
-            Patience::Kernel(limit) => Patience::Clock(limit.max(crate::watchdog::SILENCE_LIMIT)),
-            Patience::Clock(limit) => Patience::Clock(limit),
+            Patience::Kernel(limit) => Patience::Start(limit.max(crate::watchdog::SILENCE_LIMIT)),
+            foreign => foreign,
         };
         let mut greeting = Watchdog::new(child.id(), slow);
         let welcomed = channel.and_then(|mut channel| {

@@ -7,10 +7,11 @@ mod reach;
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean};
+use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName, Who};
 use crate::scenario::parse::Parsed;
 use crate::scenario::{Action, Condition, Conduct, Parcel, Reaction, Scenario, Step};
+use crate::transcript::render::{RESULTS, is_result};
 
 /// What is known about the place of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub fn lint(parsed: &Parsed, context: &LintContext) -> Vec<Diagnostic> {
     warnings.extend(strangers(parsed));
     warnings.extend(reach::unreachable_steps(parsed));
     warnings.extend(accepts(parsed));
+    warnings.extend(results(parsed));
+    warnings.extend(threads(parsed));
     warnings.sort_by_key(Diagnostic::location);
     warnings
 }
@@ -176,6 +179,41 @@ fn accepts(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
         }
     }
     warnings
+}
+
+/// Warns of conditions on a result that no step ever has: such a line never applies, and what it was to accept violates.
+fn results(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
+    let asked = scenario.accepts.iter().flat_map(|accept| &accept.conditions).zip(locations.results.iter().flatten());
+    let unknown = asked.filter(|(condition, _)| !is_result(&condition.gives));
+    unknown
+        .map(|(condition, location)| {
+            let result = &condition.gives;
+            // Behind a task stands what came of it.
+            let (owner, phrase) = match result.split_once(' ') {
+                Some((first, rest)) if first.parse::<TaskName>().is_ok() => (format!("{first} "), rest),
+                _ => (String::new(), result.as_str()),
+            };
+            let near = nearest(phrase, RESULTS.iter().copied());
+            Diagnostic::warning(*location, format!("no step ever gives {}", ticked(result)))
+                .expecting("a result as a transcript prints it, such as `acquired` or `B acquired`")
+                .hinting(near.map_or_else(
+                    || format!("the results are {}", RESULTS.join(", ")),
+                    |near| format!("did you mean `{owner}{near}`?"),
+                ))
+        })
+        .collect()
+}
+
+/// Warns of threads that are started in a line of several steps, which no driver runs.
+fn threads(parsed: &Parsed) -> Vec<Diagnostic> {
+    let shared = |line: usize| parsed.scenario.lines[line].steps.len() > 1;
+    let started = located_steps(parsed).filter(|(line, step, _)| step.starts_thread() && shared(*line));
+    started
+        .map(|(_, _, location)| {
+            Diagnostic::warning(location, "this step starts a thread in a line of several steps, and cannot be run")
+                .hinting("nobody can keep a thread from running between steps: give it a line of its own")
+        })
+        .collect()
 }
 
 /// Returns every step with the index of its line and its place.

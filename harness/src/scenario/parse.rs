@@ -28,6 +28,9 @@ pub const TEXT_BYTES_MAX: usize = 1 << 20;
 /// The most steps that a script has, with each member of a crowd counted.
 pub const STEPS_MAX: usize = 100_000;
 
+/// The most tasks that a scenario has.
+pub const TASKS_MAX: usize = 10_000;
+
 /// The most errors that are told at once.
 pub const ERRORS_MAX: usize = 20;
 
@@ -51,6 +54,8 @@ pub struct Locations {
     pub steps: Vec<Vec<Location>>,
     /// The `accept` lines, without their comments.
     pub accepts: Vec<Location>,
+    /// The results that the conditions of each `accept` line ask for.
+    pub results: Vec<Vec<Location>>,
 }
 
 /// Reads `text` as the scenario `name`.
@@ -193,6 +198,8 @@ struct Reader<'t> {
     /// Where the step of each condition stands, for each `accept` line.
     condition_locations: Vec<Vec<Location>>,
     step_count: usize,
+    /// The tasks so far.
+    tasks: HashSet<TaskName>,
 }
 
 impl<'t> Reader<'t> {
@@ -210,6 +217,7 @@ impl<'t> Reader<'t> {
             seen: HashMap::new(),
             condition_locations: Vec::new(),
             step_count: 0,
+            tasks: HashSet::new(),
         }
     }
 
@@ -345,25 +353,34 @@ impl<'t> Reader<'t> {
         self.locations.steps.push(locations);
     }
 
-    /// Counts the step's members, and says where there are too many of them.
+    /// Counts the step's members and the tasks, and says where there are too many of them.
     fn count(&mut self, step: &Step, location: Location) {
-        let before = self.step_count;
-        self.step_count = before.saturating_add(step.who().map_or(1, |who| who.count()));
-        if before <= STEPS_MAX && self.step_count > STEPS_MAX {
-            self.script_is_partial = true;
-            let message = format!("the script has more than {STEPS_MAX} steps from here on, members of crowds counted");
-            self.errors.push(Diagnostic::error(location, message).hinting("use smaller crowds or fewer lines"));
+        let steps = (self.step_count, self.step_count.saturating_add(step.who().map_or(1, |who| who.count())));
+        self.step_count = steps.1;
+        let tasks_before = self.tasks.len();
+        if self.step_count <= STEPS_MAX {
+            self.tasks.extend(step.tasks());
+        }
+        for (what, (before, now), max) in
+            [("steps", steps, STEPS_MAX), ("tasks", (tasks_before, self.tasks.len()), TASKS_MAX)]
+        {
+            if before <= max && now > max {
+                self.script_is_partial = true;
+                let message = format!("the script has more than {max} {what} from here on, members of crowds counted");
+                self.errors.push(Diagnostic::error(location, message).hinting("use smaller crowds or fewer lines"));
+            }
         }
     }
 
     fn accept(&mut self, line: &SourceLine<'_>, first: Location) {
         let (above, _) = self.comments_above();
         match accept::accept(line, &self.names) {
-            Ok((accept, locations)) => {
+            Ok((accept, steps, results)) => {
                 let comment = line.comment.map(str::to_owned);
                 self.scenario.accepts.push(super::Accept { above, comment, ..accept });
                 self.locations.accepts.push(first.to(line.end));
-                self.condition_locations.push(locations);
+                self.condition_locations.push(steps);
+                self.locations.results.push(results);
             }
             Err(fault) => self.errors.push(fault),
         }

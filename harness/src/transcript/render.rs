@@ -313,6 +313,58 @@ impl Words<'_> {
     }
 }
 
+/// What a step, or what followed from it for a task, is said to give; behind some of them stands an object, a future or a
+/// reason. [`Words::what`] says them.
+pub const RESULTS: &[&str] = &[
+    "acquired",
+    "waits",
+    "pending",
+    "refused",
+    "yes",
+    "no",
+    "printed",
+    "unsupported",
+    "released",
+    "not released",
+    "forgotten",
+    "sent",
+    "dropped",
+    "prepared",
+    "cancelled",
+    "not cancelled",
+    "panicked",
+    "returned",
+    "yielded",
+    "entered",
+    "left",
+    "armed",
+    "spent",
+    "held",
+    "woke",
+    "aborted",
+    "detached",
+    "finished",
+    "not run:",
+    DOES_NOT_COME_BACK,
+];
+
+/// Returns whether a transcript can say this of a step.
+pub fn is_result(text: &str) -> bool {
+    let is_phrase = |text: &str| {
+        let said = RESULTS.iter().filter_map(|result| text.strip_prefix(result));
+        said.into_iter().any(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+    };
+    let of_task = text.split_once(' ').is_some_and(|(owner, rest)| {
+        // B, or B's waker.
+        let (task, rest) = match owner.strip_suffix("'s") {
+            Some(task) => (task, rest.strip_prefix("waker ").unwrap_or_default()),
+            None => (owner, rest),
+        };
+        task.parse::<TaskName>().is_ok() && is_phrase(rest)
+    });
+    of_task || is_phrase(text)
+}
+
 fn is_abort_of(event: &Event, task: TaskIndex) -> bool {
     event.task == Some(task) && matches!(event.what, What::Aborted { .. })
 }

@@ -24,6 +24,18 @@ fn check(text: &str, context: &LintContext, expected: &[&str]) {
 
 // The script begins on line 3.
 #[rstest]
+#[case::result_misspelt(
+    "A acquire m / accept completed if \"A acquire m\" gives \"Acquired\" conforms",
+    "4:41 no step ever gives `Acquired`"
+)]
+#[case::result_of_a_task_misspelt(
+    "A acquire m / accept completed if \"A acquire m\" gives \"B aquired\" conforms",
+    "4:41 no step ever gives `B aquired`"
+)]
+#[case::thread_among_other_steps(
+    "A acquire m blocking; B yield",
+    "3:1 this step starts a thread in a line of several steps, and cannot be run"
+)]
 #[case::returned(
     "A acquire m / A return / A release m",
     "5:1 this step is never taken: task A has returned on an earlier step"
@@ -101,7 +113,7 @@ fn check(text: &str, context: &LintContext, expected: &[&str]) {
     "5:1 this line is never reached: an earlier one accepts `completed` as well"
 )]
 #[case::repeated_accept(
-    "A acquire m / accept hung if \"A acquire m\" gives \"x\" conforms / accept hung if \"A acquire m\" gives \"x\" conforms",
+    "A acquire m / accept hung if \"A acquire m\" gives \"waits\" conforms / accept hung if \"A acquire m\" gives \"waits\" conforms",
     "5:1 this line is never reached: an earlier one accepts `hung` as well"
 )]
 fn surely_not_meant_is_warned_of(#[case] script: &str, #[case] expected: &str) {
@@ -133,6 +145,11 @@ fn surely_not_meant_is_warned_of(#[case] script: &str, #[case] expected: &str) {
 #[case::conditional_accept_first(
     "A acquire m / accept completed if \"A acquire m\" gives \"acquired\" conforms / accept completed permitted \"why\""
 )]
+#[case::results_of_transcripts(
+    "A acquire m / B acquire m / A release m; cancel B / accept completed if \"A release m\" gives \"B's waker acquired m\" \
+     if \"A release m\" gives \"woke B 2 times\" if \"cancel B\" gives \"not run: it is gone\" conforms"
+)]
+#[case::thread_on_a_line_of_its_own("A acquire m blocking / A release m; B acquire m blocking inside")]
 fn what_depends_on_the_lock_is_not_warned_of(#[case] script: &str) {
     check_script(script, &[]);
 }
@@ -158,6 +175,8 @@ fn nearest_known_word_is_a_hint() {
         lint(&parsed, &context).remove(0).hint
     };
     assert_eq!(hint("# a\nrule CANCL-1\nmutex m\nA acquire m\n").as_deref(), Some("did you mean `CANCEL-1`?"));
+    let misspelt = "# a\nmutex m\nA acquire m\naccept completed if \"A acquire m\" gives \"B aquired\" conforms\n";
+    assert_eq!(hint(misspelt).as_deref(), Some("did you mean `B acquired`?"));
     assert_eq!(
         hint("# a\nmutex lock\nA start future acquire lock\nA poll futur\n").as_deref(),
         Some("did you mean `future`?")

@@ -1,6 +1,8 @@
 //! No bytes make the parser panic, run away or say nothing.
 
-use keyalike_harness::scenario::parse::{ERRORS_MAX, STEPS_MAX, TEXT_BYTES_MAX, parse, parse_bytes, parse_step};
+use keyalike_harness::scenario::parse::{
+    ERRORS_MAX, STEPS_MAX, TASKS_MAX, TEXT_BYTES_MAX, parse, parse_bytes, parse_step,
+};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -80,6 +82,19 @@ fn long_texts_are_read_in_linear_time() {
 fn too_long_a_text_is_an_error() {
     let diagnostics = parse(name(), &"#".repeat(TEXT_BYTES_MAX + 1)).expect_err("too long");
     assert_eq!((diagnostics.len(), diagnostics[0].line), (1, 1));
+}
+
+#[test]
+fn too_many_tasks_are_an_error() {
+    let line = "B[0..9998] yield\n";
+    assert_eq!(TASKS_MAX, 10_000);
+    assert!(parse(name(), &format!("mutex m\n{line}A acquire m\n{line}")).is_ok());
+    for one_more in ["C yield", "A send m C", "abort C"] {
+        let text = format!("mutex m\n{line}A acquire m\n  {one_more}\nD yield\n");
+        let diagnostics = parse(name(), &text).expect_err("too many");
+        let place = (diagnostics.len(), diagnostics[0].line, diagnostics[0].column);
+        assert_eq!(place, (1, 4, 3), "{one_more}");
+    }
 }
 
 #[test]

@@ -9,14 +9,17 @@ use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, ticked};
 use crate::scenario::{Accept, Condition, Step};
 use crate::verdict::{Grade, Verdict};
 
-/// Reads `line`, which begins with `accept`. Also says where the step of each condition stands.
-pub(super) fn accept(line: &SourceLine<'_>, names: &Names<'_>) -> Result<(Accept, Vec<Location>), Fault> {
+/// Reads `line`, which begins with `accept`. Also says where the step of each condition stands, and where its result.
+pub(super) fn accept(
+    line: &SourceLine<'_>,
+    names: &Names<'_>,
+) -> Result<(Accept, Vec<Location>, Vec<Location>), Fault> {
     let mut words = Words::new(&line.tokens);
     words.take_if("accept");
     words.belonging_to("accept", "accept completed conforms");
     let verdict = verdict(words.word("a verdict")?)?;
     let mut conditions = Vec::new();
-    let mut locations = Vec::new();
+    let (mut steps, mut results) = (Vec::new(), Vec::new());
     while words.take_if("if") {
         words.belonging_to("if", "if \"A release m\" gives \"B acquired\"");
         let (text, location) = words.quoted("a step")?;
@@ -27,9 +30,10 @@ pub(super) fn accept(line: &SourceLine<'_>, names: &Names<'_>) -> Result<(Accept
                 .expecting("`gives`")
                 .into());
         }
-        let (gives, _) = words.quoted("a result")?;
+        let (gives, result) = words.quoted("a result")?;
         conditions.push(Condition { step, gives });
-        locations.push(location);
+        steps.push(location);
+        results.push(result);
     }
     words.belonging_to("accept", "accept completed conforms");
     let grade = grade(words.word("a grade")?)?;
@@ -47,7 +51,7 @@ pub(super) fn accept(line: &SourceLine<'_>, names: &Names<'_>) -> Result<(Accept
         }
         _ => words.finish()?,
     }
-    Ok((Accept { above: Vec::new(), verdict, conditions, grade, sentence, comment: None }, locations))
+    Ok((Accept { above: Vec::new(), verdict, conditions, grade, sentence, comment: None }, steps, results))
 }
 
 fn verdict(token: &Token<'_>) -> Result<Verdict, Diagnostic> {

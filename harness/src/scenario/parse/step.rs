@@ -325,6 +325,11 @@ fn no_step(tokens: &[Token<'_>]) -> Diagnostic {
     if vocabulary::find(Role::Task, second).is_some() {
         return who(first).err().unwrap_or_else(|| fault(format!("{} is not a task", ticked(word))));
     }
+    if let Some(entry) = vocabulary::VOCABULARY.iter().find(|entry| entry.word == word && entry.role != Role::Task) {
+        return fault(format!("`{word}` begins a line of its own, and this is inside a line"))
+            .expecting("a step")
+            .hinting(format!("such as `{}`, on a line of its own", entry.example));
+    }
     let known = || vocabulary::VOCABULARY.iter().filter(|entry| entry.role != Role::Task).map(|entry| entry.word);
     let primitive = nearest(word, vocabulary::PLANNED_PRIMITIVES.iter().copied());
     fault(format!("{} begins neither a step nor another line", ticked(word)))
