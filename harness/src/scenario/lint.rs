@@ -8,7 +8,7 @@ mod reach;
 use std::collections::{BTreeSet, HashSet};
 
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
-use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName, Who};
+use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName};
 use crate::scenario::parse::Parsed;
 use crate::scenario::{Action, Condition, Conduct, Parcel, Reaction, Scenario, Step};
 use crate::transcript::render::{RESULTS, is_result};
@@ -146,14 +146,8 @@ fn strangers(parsed: &Parsed) -> Vec<Diagnostic> {
     let acting: HashSet<TaskName> = parsed
         .scenario
         .steps()
-        .flat_map(|(_, step)| {
-            let own = step.who().filter(|_| !matches!(step, Step::Conductor(_))).into_iter().flat_map(Who::members);
-            let receivers = step.actions().filter_map(|action| match action {
-                Action::Send { to, .. } => Some(*to),
-                _ => None,
-            });
-            own.chain(receivers).collect::<Vec<_>>()
-        })
+        .filter(|(_, step)| !matches!(step, Step::Conductor(_)))
+        .flat_map(|(_, step)| step.tasks())
         .collect();
     let strangers = located_steps(parsed).filter_map(|(_, step, location)| {
         let Step::Conductor(conduct) = step else { return None };

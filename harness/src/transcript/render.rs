@@ -341,6 +341,8 @@ pub const RESULTS: &[&str] = &[
     "spent",
     "held",
     "woke",
+    "woken",
+    "tried",
     "aborted",
     "detached",
     "finished",
@@ -351,8 +353,8 @@ pub const RESULTS: &[&str] = &[
 /// Returns whether a transcript can say this of a step.
 pub fn is_result(text: &str) -> bool {
     let is_phrase = |text: &str| {
-        let said = RESULTS.iter().filter_map(|result| text.strip_prefix(result));
-        said.into_iter().any(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+        let mut rests = RESULTS.iter().filter_map(|result| text.strip_prefix(result));
+        rests.any(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
     };
     let of_task = text.split_once(' ').is_some_and(|(owner, rest)| {
         // B, or B's waker.
