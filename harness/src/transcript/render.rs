@@ -174,7 +174,7 @@ impl Words<'_> {
             }
             let name = self.program.tasks[task];
             let owner = if event.role == Role::Waker { format!("{name}'s waker") } else { name.to_string() };
-            text.parts.push(format!("{owner} {}", self.effect(program_step.task, task, step, &event.what)));
+            text.parts.push(format!("{owner} {}", self.effect(step, &event.what)));
             text.messages.extend(messages(&event.what));
         }
         text.parts.extend(self.wakes(step, line));
@@ -269,7 +269,7 @@ impl Words<'_> {
     }
 
     /// Returns what followed for `task` from a step, in words.
-    fn effect(&self, actor: Option<TaskIndex>, task: TaskIndex, step: StepIndex, what: &What) -> String {
+    fn effect(&self, step: StepIndex, what: &What) -> String {
         let text = self.what(what);
         let subject = match what {
             What::Acquired { object, .. } | What::Refused { object, .. } if self.names_object(step, *object) => None,
@@ -278,7 +278,6 @@ impl Words<'_> {
             What::DroppedFuture { future, .. } => Some(self.future(*future)),
             _ => None,
         };
-        let _ = (actor, task);
         match subject {
             Some(subject) => format!("{text} {subject}"),
             None => text,
@@ -314,7 +313,7 @@ impl Words<'_> {
 }
 
 /// What a step, or what followed from it for a task, is said to give; behind some of them stands an object, a future or a
-/// reason. [`Words::what`] says them.
+/// reason. It is the list of the words that a transcript is rendered with.
 pub const RESULTS: &[&str] = &[
     "acquired",
     "waits",
