@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use harness::backend::Backend;
 use harness::cancel_points::{is_fault, variants};
+use harness::driver::DriveError;
 use harness::driver::program::Program;
-use harness::runner::{Options, run_cell};
+use harness::runner::{CellError, Options, run_cell};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::failure::Ending;
@@ -73,6 +74,7 @@ fn try_all(backend: &dyn Backend, program: &Arc<Program>, options: &Options, tal
             tally.skipped += 1;
             return;
         }
+        Err(CellError::BrokenOff { .. }) => return,
         Err(error) => {
             tally.failures.push(format!("{name}: {error}"));
             return;
@@ -95,8 +97,10 @@ fn try_all(backend: &dyn Backend, program: &Arc<Program>, options: &Options, tal
             }
             Ok(_) => {}
             // Nobody may stand between the steps of a line while a thread waits, so there is no such window.
-            Err(harness::runner::CellError::Drive(harness::driver::DriveError::ThreadInLine { .. })) => {
-                tally.variants -= 1
+            Err(CellError::Drive(DriveError::ThreadInLine { .. })) => tally.variants -= 1,
+            Err(CellError::BrokenOff { .. }) => {
+                tally.variants -= 1;
+                return;
             }
             Err(error) => tally.failures.push(format!("{name}, with {}: {error}", variant.point)),
         }

@@ -24,7 +24,7 @@ use crate::{interrupt, output};
 pub(crate) fn once(programs: &Programs, choice: &BackendChoice) -> Result<Vec<CellReport>, Failure> {
     let workers = Arc::new(choice.workshop());
     let backends = choice.start(&workers)?;
-    run(programs, &backends, &Options { runs: 1, workers, isolate: false }, None)
+    run(programs, &backends, &Options::once(workers), None)
 }
 
 /// Runs every scenario on every backend. The cells are sorted by scenario, then by backend. Those that the file `resume`

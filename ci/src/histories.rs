@@ -62,7 +62,7 @@ impl Scripts {
         let choice = BackendChoice { patterns: releases.to_vec(), ..BackendChoice::default() };
         let workers = Arc::new(choice.workshop());
         let backends = choice.start(&workers)?;
-        let options = Options { runs: 1, workers, isolate: false };
+        let options = Options::once(workers);
         let mut rows = format!(
             "\n{} that nobody wrote, on releases:\n\n| release | scripts against it | first of them | verdict |\n|---|---|---|---|\n",
             count(self.scripts.len(), "script")

@@ -75,7 +75,7 @@ impl ReleaseRuns {
     pub(crate) fn run(&self, pair: &ReleaseId, version: &Version, programs: &Programs) -> Result<Ran, Failure> {
         // A workshop for each release, so that its workers end with it.
         let workers = Arc::new(BackendChoice::default().workshop());
-        let options = Options { runs: 1, workers, isolate: false };
+        let options = Options::once(workers);
         match start(&Release::of(pair, version), &self.places, &options.workers) {
             Ok(backend) => {
                 let description = Box::new(backend.description().clone());

@@ -38,7 +38,7 @@ pub(crate) fn run(report: &Report, locks: &Locks, twists: &[Twist], workers: &Ar
         return (format!("  no twist: no backend has the locks {}\n\n", locks.id), Ending::Expected);
     };
     let backend = entry.start();
-    let options = Options { runs: 1, workers: Arc::clone(workers), isolate: true };
+    let options = Options { isolate: true, ..Options::once(Arc::clone(workers)) };
     let mut tallies: BTreeMap<Twist, Tally> = BTreeMap::new();
     let (mut ran, mut left_out) = (0, 0);
     // What is faulty as it is, the exploration says.

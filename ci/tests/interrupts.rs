@@ -205,6 +205,20 @@ fn a_run_that_was_interrupted_goes_on() {
     assert!(!place.path("cut").exists(), "all is done");
 }
 
+/// A run that would take years, of a scenario in this process and of one in workers, ends between two repeats.
+#[test]
+fn repeats_that_were_interrupted_are_broken_off() {
+    let mut command = program(&["run", "--backend", "tokio", "--repeat", &usize::MAX.to_string()]);
+    command.args(["--scenario", "reentry/same-task", "--scenario", "reentry/by-blocking-inside"]);
+    let mut running = Running::new(command);
+    running.until_it_listens();
+    running.until_it_has_worked(5);
+    running.signal(&["INT"]);
+    let output = running.output();
+    assert_interrupted(&output, 130);
+    assert!(text(&output).contains("the report has 0 of 2 cells"), "{}", text(&output));
+}
+
 #[test]
 fn the_exit_codes_are_documented() {
     check(&["--help"], 0, &["130, 143", "interrupted by Ctrl-C or SIGTERM"]);

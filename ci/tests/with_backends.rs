@@ -12,6 +12,7 @@ const BY_TRY: &str = "reentry/by-try";
 
 #[rstest]
 #[case::one_scenario(&["run", "--scenario", BY_TRY], 0, &["by-try", "4 of 4 executed", "as expected"])]
+#[case::named_alone(&["run", BY_TRY, "fairness"], 0, &["by-try", "fairness", "as expected"])]
 #[case::theme(&["run", "--scenario", "deadlock", "--backend", "tokio"], 0, &["deadlock", "as expected"])]
 #[case::glob_of_backends(&["run", "--scenario", BY_TRY, "--backend", "smol*"], 0, &["smol+futures"])]
 #[case::all_backends(&["run", "--scenario", BY_TRY, "--backend", "all"], 0, &["on 38 backends"])]
@@ -77,7 +78,8 @@ fn a_file_outside_the_suites_is_run_and_shown_by_the_name_that_the_report_gives_
     let file = folder.path().join("it.scenario");
     fs::write(&file, "# Waits for itself.\nmutex m\nA acquire m\nA acquire m\n").expect("the file can be written");
     let file = file.display().to_string();
-    check(&["run", "--scenario", &file], 1, &[&file, "unreviewed violation", "not accepted: deadlock"]);
+    let said = [&file, "unreviewed violation", "not accepted: deadlock", "0 changed, 0 missing"];
+    check(&["run", &file], 1, &said);
     check(&["show", &file], 0, &["deadlock", "violates !"]);
     fs::write(&file, "mutex m\nA aquire m\n").expect("the file can be written");
     check(&["run", "--scenario", &file], 2, &["did you mean `acquire`?", ":2:3"]);

@@ -1,5 +1,6 @@
 //! A backend: a runtime and a lock library, paired, with the names and versions of both.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -67,7 +68,8 @@ pub trait Backend: Send + Sync {
         None
     }
 
-    /// Runs `program` `runs` times with the conductor in `seat`, and gives each transcript to `receive`.
+    /// Runs `program` `runs` times with the conductor in `seat`, and gives each transcript to `receive`, which may break off
+    /// what is left.
     ///
     /// # Errors
     ///
@@ -78,7 +80,7 @@ pub trait Backend: Send + Sync {
         seat: Seat,
         runs: usize,
         listener: Option<Listener>,
-        receive: &mut dyn FnMut(Transcript),
+        receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
     ) -> Result<(), DriveError>;
 
     /// Returns its id.
@@ -118,7 +120,7 @@ impl<R: Runtime> Backend for Pair<R> {
         seat: Seat,
         runs: usize,
         listener: Option<Listener>,
-        receive: &mut dyn FnMut(Transcript),
+        receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
     ) -> Result<(), DriveError> {
         drive(&self.runtime, self.make, program, seat, runs, listener, receive)
     }
@@ -177,7 +179,7 @@ impl Backend for Remote {
         _seat: Seat,
         _runs: usize,
         _listener: Option<Listener>,
-        _receive: &mut dyn FnMut(Transcript),
+        _receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
     ) -> Result<(), DriveError> {
         Err(DriveError::OnlyInWorker { scenario: program.scenario.name.to_string() })
     }

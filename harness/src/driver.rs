@@ -10,6 +10,7 @@ mod run;
 mod task;
 mod thread;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -111,7 +112,8 @@ pub enum Heard<'a> {
     Event(&'a crate::transcript::Event),
 }
 
-/// Runs `program` `runs` times on `runtime` with objects made by `make`, and gives each transcript to `receive`.
+/// Runs `program` `runs` times on `runtime` with objects made by `make`, and gives each transcript to `receive`, which may
+/// break off what is left.
 ///
 /// # Errors
 ///
@@ -123,7 +125,7 @@ pub fn drive<R: Runtime>(
     seat: Seat,
     runs: usize,
     listener: Option<Listener>,
-    receive: &mut dyn FnMut(Transcript),
+    receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
 ) -> Result<(), DriveError> {
     let conduct = |count| conductor::conduct(Arc::clone(runtime), make, Arc::clone(program), count, listener.clone());
     // A spawned conductor hands over many runs at once, because coming back from the runtime costs a change of thread.
@@ -139,11 +141,21 @@ pub fn drive<R: Runtime>(
             Seat::BlockOn => runtime.block_on(conduct(count)),
         };
         for record in records {
-            receive(Transcript { program: Arc::clone(program), record: record? });
+            if receive(Transcript { program: Arc::clone(program), record: record? }).is_break() {
+                return Ok(());
+            }
         }
         left -= count;
     }
     Ok(())
+}
+
+/// Returns the receiver of [`drive`] that hears every transcript and breaks nothing off.
+pub fn to_the_end(mut hear: impl FnMut(Transcript)) -> impl FnMut(Transcript) -> ControlFlow<()> {
+    move |transcript| {
+        hear(transcript);
+        ControlFlow::Continue(())
+    }
 }
 
 /// Runs `future` as a task of the runtime and returns what it made.

@@ -8,6 +8,7 @@ mod kinship;
 pub(crate) mod worker_process;
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -182,8 +183,8 @@ impl Workshop {
         Ok(hello)
     }
 
-    /// Runs `program` `runs` times in a worker, and gives each transcript to `receive`. A worker that hangs or crashes is
-    /// replaced for the next run.
+    /// Runs `program` `runs` times in a worker, and gives each transcript to `receive`, which may break off what is left. A
+    /// worker that hangs or crashes is replaced for the next run.
     ///
     /// # Errors
     ///
@@ -194,7 +195,7 @@ impl Workshop {
         program: &Arc<Program>,
         seat: Seat,
         runs: usize,
-        receive: &mut dyn FnMut(Transcript),
+        receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
     ) -> Result<(), IsolationError> {
         let mut done = 0;
         'workers: while done < runs {
@@ -220,10 +221,11 @@ impl Workshop {
                 let record;
                 (record, lives) = heard?;
                 let lacks = record.is_unsupported();
-                receive(Transcript { program: Arc::clone(program), record });
-                done += 1;
-                if lacks {
-                    done = runs;
+                let flow = receive(Transcript { program: Arc::clone(program), record });
+                done = if lacks { runs } else { done + 1 };
+                if flow.is_break() && done < runs {
+                    // The worker goes with it: it has begun the next run.
+                    return Ok(());
                 }
                 if !lives || lacks {
                     break;

@@ -9,7 +9,7 @@ use crate::driver::Seat;
 use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::primitive::Primitive;
 use crate::quiescence::TaskIndex;
-use crate::transcript::{At, Event, Fault, Trial};
+use crate::transcript::{At, Event, Fault, Trials};
 
 /// The version of the protocol. A worker of another version is refused.
 pub const VERSION: u32 = 1;
@@ -168,9 +168,9 @@ pub struct Ended {
     /// The run, from 0.
     pub run: usize,
     /// One per object, tried while everybody still held and waited. Empty if the run did not come so far.
-    pub probe: Vec<Trial>,
+    pub probe: Trials,
     /// One per object, tried after all let go. Empty if the run did not come so far.
-    pub rest: Vec<Trial>,
+    pub rest: Trials,
     /// Why the script did not come to its end, if it did not.
     pub fault: Option<Fault>,
 }

@@ -114,25 +114,16 @@ impl<C: Copy> Hub<C> {
     /// Returns a hub for `count` tasks, each parked and not yet polled. `polls_max` (at least 1) bounds the polls of
     /// woken tasks between two commands.
     pub fn new(count: usize, polls_max: u32) -> Self {
-        let slot =
-            || Slot { phase: Phase::Parked, woken: false, promised: false, ending: false, command: None, waker: None };
-        Self {
-            state: Mutex::new(State {
-                tasks: (0..count).map(|_| slot()).collect(),
-                queue: VecDeque::new(),
-                admitted: None,
-                held: false,
-                acting: false,
-                promises: 0,
-                endings: 0,
-                outside: 0,
-                conductor: None,
-                polls: 0,
-                polls_max,
-                livelock: false,
-                foreign_wake: false,
-            }),
-        }
+        Self { state: Mutex::new(State::new((0..count).map(|_| Slot::new()).collect(), VecDeque::new(), polls_max)) }
+    }
+
+    /// Makes it as it was when it was new, for another run of as many tasks, with the room that it has.
+    pub fn begin_anew(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(|poison| poison.into_inner());
+        let (mut tasks, mut queue) = (std::mem::take(&mut state.tasks), std::mem::take(&mut state.queue));
+        tasks.fill_with(Slot::new);
+        queue.clear();
+        *state = State::new(tasks, queue, state.polls_max);
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State<C>) -> (T, Option<Waker>)) -> T {
@@ -321,7 +312,31 @@ impl<C: Copy> Hub<C> {
     }
 }
 
+impl<C> Slot<C> {
+    fn new() -> Self {
+        Self { phase: Phase::Parked, woken: false, promised: false, ending: false, command: None, waker: None }
+    }
+}
+
 impl<C> State<C> {
+    fn new(tasks: Vec<Slot<C>>, queue: VecDeque<TaskIndex>, polls_max: u32) -> Self {
+        Self {
+            tasks,
+            queue,
+            admitted: None,
+            held: false,
+            acting: false,
+            promises: 0,
+            endings: 0,
+            outside: 0,
+            conductor: None,
+            polls: 0,
+            polls_max,
+            livelock: false,
+            foreign_wake: false,
+        }
+    }
+
     fn quiet(&self) -> bool {
         let nothing_is_due = self.admitted.is_none() && self.promises == 0 && self.endings == 0;
         nothing_is_due && (self.held || self.queue.is_empty())

@@ -2,6 +2,7 @@
 //! scenario can block a thread, and as often as asked.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +22,15 @@ pub struct Options {
     pub workers: Arc<Workshop>,
     /// Whether every scenario runs in a worker.
     pub isolate: bool,
+    /// Asked between two runs: whether the cell is broken off there. Then it has no outcome.
+    pub breaks_off: fn() -> bool,
+}
+
+impl Options {
+    /// Returns how to run each cell to its end, once in each seat, and in a worker only if it needs one.
+    pub fn once(workers: Arc<Workshop>) -> Self {
+        Self { runs: 1, workers, isolate: false, breaks_off: || false }
+    }
 }
 
 /// What one backend did with one scenario.
@@ -46,6 +56,12 @@ pub enum CellError {
     /// Two runs differ, so neither is the outcome.
     #[error("two runs of one cell differ: {}", .0.iter().map(|variant| format!("{} of {}", variant.count, variant.seat)).collect::<Vec<_>>().join(", "))]
     Varies(Vec<Variant>),
+    /// It was broken off before its last run, and the runs that were made do not differ.
+    #[error("broken off after {runs} runs; run it again")]
+    BrokenOff {
+        /// How many runs were made.
+        runs: usize,
+    },
 }
 
 /// One of the different outcomes of a cell.
@@ -63,7 +79,7 @@ pub struct Variant {
 ///
 /// # Errors
 ///
-/// [`CellError`], if a run has no outcome or two runs differ.
+/// [`CellError`], if a run has no outcome, if two runs differ, or if it is broken off.
 pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
     let mut variants: Vec<(Record, Variant)> = Vec::new();
     let worker = match backend.worker() {
@@ -73,12 +89,17 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
         }
         None => None,
     };
+    let mut is_broken_off = false;
     for &seat in backend.seats() {
+        if !variants.is_empty() && (options.breaks_off)() {
+            is_broken_off = true;
+            break;
+        }
         let seat_name = match seat {
             Seat::Spawned => "spawned",
             Seat::BlockOn => "block_on",
         };
-        let mut receive = |transcript: Transcript| {
+        let mut add = |transcript: Transcript| {
             // Records are compared before they are put into words, because that is cheap; those that differ only in the
             // numbers of a runtime's tasks are equal in words.
             if let Some((_, known)) = variants.iter_mut().find(|(record, _)| *record == transcript.record) {
@@ -92,20 +113,32 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
                 None => variants.push((record, Variant { outcome, count: 1, seat: seat_name })),
             }
         };
+        let mut left = options.runs;
+        let mut receive = |transcript| {
+            add(transcript);
+            left -= 1;
+            is_broken_off = left > 0 && (options.breaks_off)();
+            if is_broken_off { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
         match &worker {
             Some(worker) => options.workers.drive(worker, program, seat, options.runs, &mut receive)?,
             None => backend.drive(program, seat, options.runs, None, &mut receive)?,
         }
+        if is_broken_off {
+            break;
+        }
     }
     let mut variants: Vec<Variant> = variants.into_iter().map(|(_, variant)| variant).collect();
     match variants.len() {
+        1 if is_broken_off => Err(CellError::BrokenOff { runs: variants[0].count }),
         1 => Ok(variants.remove(0).outcome),
         _ => Err(CellError::Varies(variants)),
     }
 }
 
 /// Runs every scenario on every backend: one thread per runtime, and the scenarios that need a worker beside them.
-/// Those that are done already, as they are when their turn comes, are left out; `finished` hears each of the others as soon as it is done.
+/// Those that are done already, as they are when their turn comes, are left out, and so are those that are broken off;
+/// `finished` hears each of the others as soon as it is done.
 pub fn run_all(
     programs: &[Arc<Program>],
     backends: &[Arc<dyn Backend>],
@@ -117,6 +150,9 @@ pub fn run_all(
     let run = |row: usize, column: usize| {
         let (program, backend) = (&programs[row], &backends[column]);
         let outcome = run_cell(&**backend, program, options);
+        if let Err(CellError::BrokenOff { .. }) = outcome {
+            return;
+        }
         let cell = Cell { program: Arc::clone(program), backend: backend.id().to_owned(), outcome };
         finished(&cell);
         cells.lock().unwrap_or_else(PoisonError::into_inner).insert((row, column), cell);

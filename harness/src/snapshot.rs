@@ -34,14 +34,14 @@ pub fn path(root: &Path, backend: &str, scenario: &ScenarioName) -> PathBuf {
 /// # Errors
 ///
 /// [`SnapshotError`], if a snapshot is there and cannot be read.
-pub fn check(
+pub fn check<'c>(
     root: &Path,
-    cells: &[CellReport],
+    cells: impl IntoIterator<Item = &'c CellReport>,
     table: &dyn Fn(&ScenarioName) -> Option<ScenarioName>,
 ) -> Result<SnapshotCheck, SnapshotError> {
     let mut check = SnapshotCheck::default();
     let mut files: HashMap<PathBuf, Option<String>> = HashMap::new();
-    for cell in cells.iter().filter(|cell| root.join(&cell.backend).is_dir()) {
+    for cell in cells.into_iter().filter(|cell| root.join(&cell.backend).is_dir()) {
         let Some(outcome) = cell.outcome() else { continue };
         let table = table(&cell.scenario);
         let path = path(root, &cell.backend, table.as_ref().unwrap_or(&cell.scenario));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::object::Message;
@@ -32,12 +33,15 @@ pub struct Record {
     /// The events, in the order in which they happened.
     pub events: Vec<Event>,
     /// One per object, tried while everybody still held and waited.
-    pub probe: Vec<Trial>,
+    pub probe: Trials,
     /// One per object, tried after all let go.
-    pub rest: Vec<Trial>,
+    pub rest: Trials,
     /// Why the script did not come to its end, if it did not.
     pub fault: Option<Fault>,
 }
+
+/// What the conductor's tries found, in the order of the objects. Few scripts have more than a handful.
+pub type Trials = SmallVec<[Trial; 8]>;
 
 /// What a try by the conductor found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

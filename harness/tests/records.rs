@@ -25,7 +25,8 @@ fn result(step: usize, task: usize, what: What) -> Event {
 }
 
 fn judged(text: &str, events: Vec<Event>, probe: Trial, rest: Trial) -> Outcome {
-    let record = Record { events, probe: vec![probe], rest: vec![rest], fault: None };
+    let record =
+        Record { events, probe: [probe].into_iter().collect(), rest: [rest].into_iter().collect(), fault: None };
     Outcome::of(Transcript { program: program(text), record })
 }
 
@@ -240,7 +241,7 @@ proptest! {
         let events: Vec<Event> = events.into_iter().filter(|event| check_event(&program, event).is_ok()).collect();
         // A run that was broken off may lack its trials.
         let lacks = |from: usize| fault.is_some() && cut >= from;
-        let (probe, rest) = (if lacks(2) { vec![] } else { probe }, if lacks(1) { vec![] } else { rest });
+        let (probe, rest) = (if lacks(2) { vec![] } else { probe }.into(), if lacks(1) { vec![] } else { rest }.into());
         let ended = Ended { job: 1, run: 0, probe, rest, fault };
         prop_assert_eq!(check_end(&program, &ended), Ok(()));
         let Ended { probe, rest, fault, .. } = ended;

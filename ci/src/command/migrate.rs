@@ -42,7 +42,7 @@ impl Migrate {
         let programs = programs(&suite, &self.suite.root(), &self.scenarios)?;
         let workers = Arc::new(BackendChoice::default().workshop());
         let sides = [backend(&self.from, &workers)?, backend(&self.to, &workers)?];
-        let options = Options { runs: 1, workers, isolate: false };
+        let options = Options::once(workers);
         let mut cells = Vec::new();
         for side in &sides {
             cells.push(cells::run(&programs, std::slice::from_ref(side), &options, None)?);

@@ -28,6 +28,9 @@ pub(crate) struct Run {
     #[command(flatten)]
     backends: BackendChoice,
     /// Run these scenarios: a name, a theme, a glob on names, or the path of a file or folder
+    #[arg(value_name = "GLOB|PATH")]
+    named: Vec<String>,
+    /// Run these scenarios too, as if they stood without `--scenario`
     #[arg(long = "scenario", value_name = "GLOB|PATH")]
     scenarios: Vec<String>,
     /// Run the scenarios of these rules
@@ -102,7 +105,12 @@ impl Run {
         let workshop = Arc::new(self.backends.workshop());
         let backends = self.backends.start(&workshop)?;
         interrupt::note()?;
-        let options = Options { runs: self.repeat.get(), workers: workshop, isolate: self.isolate };
+        let options = Options {
+            runs: self.repeat.get(),
+            workers: workshop,
+            isolate: self.isolate,
+            breaks_off: || interrupt::came().is_some(),
+        };
         if self.cancel_points {
             let (text, ending) = crate::cancel_points::run(&programs, &backends, &options);
             match &self.out {
@@ -151,10 +159,15 @@ impl Run {
         Ok(ending)
     }
 
+    /// Returns whether it says which scenarios it is to run.
+    fn names_some(&self) -> bool {
+        !self.named.is_empty() || !self.scenarios.is_empty()
+    }
+
     fn choose(&self, suite: &Suite) -> Result<Programs, Failure> {
-        let mut programs = match self.scenarios.as_slice() {
-            [] => suite.programs.clone(),
-            patterns => choose(suite, &self.suite.root(), patterns)?,
+        let mut programs = match self.names_some() {
+            false => suite.programs.clone(),
+            true => choose(suite, &self.suite.root(), &[&self.named[..], &self.scenarios[..]].concat())?,
         };
         if !self.rules.is_empty() {
             let rules = choose_rules(suite, &self.rules)?;
@@ -171,13 +184,15 @@ impl Run {
         cells: Vec<CellReport>,
     ) -> Result<Report, Failure> {
         let snapshots = self.snapshots.clone().unwrap_or_else(|| self.suite.snapshots());
-        let check = harness::snapshot::check(&snapshots, &cells, &suites::pairs::table)?;
+        // A script outside the suites has no snapshot to be held to.
+        let reviewed = cells.iter().filter(|cell| suite.programs.contains_key(&cell.scenario));
+        let check = harness::snapshot::check(&snapshots, reviewed, &suites::pairs::table)?;
         let scope = Scope {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
             known_backends: backends::known().into_iter().map(|known| known.id).collect(),
             known_releases: releases::resolve::pairs().collect(),
             scenarios: programs.len(),
-            whole_suite: self.scenarios.is_empty() && self.rules.is_empty(),
+            whole_suite: !self.names_some() && self.rules.is_empty(),
         };
         let (mut summary, mut findings) = review(&cells, &suite.ledger, &check, &scope);
         if interrupt::came().is_some() {

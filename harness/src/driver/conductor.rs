@@ -14,7 +14,7 @@ use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX};
 use crate::object::{Message, Object, Touch};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
-use crate::transcript::{At, Fault, Reason, Record, Role, Trial, What};
+use crate::transcript::{At, Fault, Reason, Record, Role, Trial, Trials, What};
 
 /// The most rounds in which all tasks are asked to let go. A grant can follow from each round, so there may be as many
 /// as there are requests; a lock that grants more often than that never comes to rest.
@@ -36,12 +36,10 @@ pub(super) async fn conduct<R: Runtime>(
     listener: Option<Listener>,
 ) -> Vec<Result<Record, DriveError>> {
     let mut records = Vec::with_capacity(count);
-    // The first run has room that most do not need, each other as much as the run before it has used.
-    let mut room = program.steps.len() * 2 + 8;
+    let mut conductor = Conductor::new(runtime, make, program);
     for _ in 0..count {
-        let record = valid_run(&runtime, make, &program, &listener, room).await;
+        let record = valid_run(&mut conductor, &listener).await;
         let failed = record.is_err();
-        room = record.as_ref().map_or(room, |record| record.events.len());
         records.push(record);
         if failed {
             break;
@@ -50,21 +48,19 @@ pub(super) async fn conduct<R: Runtime>(
     records
 }
 
-/// Runs `program` until a run is valid: its script took less than its window allows. Whether a run is valid has nothing
+/// Runs the program until a run is valid: its script took less than its window allows. Whether a run is valid has nothing
 /// to do with what came of it.
 async fn valid_run<R: Runtime>(
-    runtime: &Arc<R>,
-    make: MakeObject,
-    program: &Arc<Program>,
+    conductor: &mut Conductor<R>,
     listener: &Option<Listener>,
-    room: usize,
 ) -> Result<Record, DriveError> {
+    let program = Arc::clone(&conductor.run.program);
     let Some(within) = &program.scenario.within else {
-        return Ok(run_once(runtime, make, program, listener, room).await?.0);
+        return Ok(conductor.run_once(listener.clone()).await?.0);
     };
     // Nobody listens to a run that may not count, and telling takes time that is not in the window.
     for _ in 0..ATTEMPTS_MAX {
-        let (record, micros) = run_once(runtime, make, program, &None, room).await?;
+        let (record, micros) = conductor.run_once(None).await?;
         if micros < u128::from(within.limit.micros()) {
             if let Some(listener) = listener {
                 for line in record.events.chunk_by(|one, next| one.at == next.at) {
@@ -82,47 +78,13 @@ async fn valid_run<R: Runtime>(
     })
 }
 
-/// Runs `program` once, with room for so many events; also returns how many microseconds its script took, if it has a
-/// window.
-async fn run_once<R: Runtime>(
-    runtime: &Arc<R>,
-    make: MakeObject,
-    program: &Arc<Program>,
-    listener: &Option<Listener>,
-    room: usize,
-) -> Result<(Record, u128), DriveError> {
-    let scenario = || program.scenario.name.to_string();
-    let mut objects = Vec::with_capacity(program.objects().len());
-    for object in program.objects() {
-        let primitive = object.primitive;
-        objects.push(make(primitive).ok_or_else(|| DriveError::NoPrimitive { scenario: scenario(), primitive })?);
-    }
-    let mut conductor = Conductor {
-        run: Arc::new(Run::new(Arc::clone(program), objects, POLLS_MAX, room, listener.clone())),
-        runtime: Arc::clone(runtime),
-        handles: (0..program.tasks.len()).map(|_| Handle::NotSpawned).collect(),
-    };
-    let begun = program.scenario.within.is_some().then(Instant::now);
-    let mut fault = conductor.script().await?;
-    let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
-    let (mut probe, mut rest) = Default::default();
-    if fault.is_none() {
-        (probe, fault) = conductor.probe(At::Probe).await?;
-    }
-    if fault.is_none() {
-        (rest, fault) = conductor.rest().await?;
-    }
-    conductor.stop(&fault).await?;
-    if conductor.run.hub.has_foreign_wake() {
-        return Err(DriveError::ForeignWake { scenario: scenario() });
-    }
-    Ok((Record { events: conductor.run.take_events(), probe, rest, fault }, micros))
-}
-
 struct Conductor<R: Runtime> {
     run: Arc<Run>,
     runtime: Arc<R>,
+    make: MakeObject,
     handles: Vec<Handle<R::Handle>>,
+    /// For how many events a run has room: the first for more than most have, each other for as many as the one before had.
+    room: usize,
 }
 
 /// A task's handle, as long as there is one.
@@ -133,6 +95,57 @@ enum Handle<H> {
 }
 
 impl<R: Runtime> Conductor<R> {
+    fn new(runtime: Arc<R>, make: MakeObject, program: Arc<Program>) -> Self {
+        let handles = Vec::with_capacity(program.tasks.len());
+        let room = program.steps.len() * 2 + 8;
+        Self { run: Arc::new(Run::new(program, POLLS_MAX)), runtime, make, handles, room }
+    }
+
+    /// Runs the program once; also returns how many microseconds its script took, if it has a window.
+    async fn run_once(&mut self, listener: Option<Listener>) -> Result<(Record, u128), DriveError> {
+        self.begin(listener)?;
+        let begun = self.run.program.scenario.within.is_some().then(Instant::now);
+        let mut fault = self.script().await?;
+        let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
+        let (mut probe, mut rest) = Default::default();
+        if fault.is_none() {
+            (probe, fault) = self.probe(At::Probe).await?;
+        }
+        if fault.is_none() {
+            (rest, fault) = self.rest().await?;
+        }
+        self.stop(&fault).await?;
+        if self.run.hub.has_foreign_wake() {
+            return Err(DriveError::ForeignWake { scenario: self.run.program.scenario.name.to_string() });
+        }
+        let events = self.run.take_events();
+        self.room = events.len();
+        Ok((Record { events, probe, rest, fault }, micros))
+    }
+
+    /// Sets up another run, with new objects and no task.
+    fn begin(&mut self, listener: Option<Listener>) -> Result<(), DriveError> {
+        let program = Arc::clone(&self.run.program);
+        // A lock or a runtime may still have a waker or a task of the run before. Then they keep it, and this is a new one.
+        if let Some(run) = Arc::get_mut(&mut self.run) {
+            run.begin_anew();
+        } else {
+            self.run = Arc::new(Run::new(Arc::clone(&program), POLLS_MAX));
+        }
+        let run = Arc::get_mut(&mut self.run).expect("nobody has a share of a run that has not begun");
+        run.set_up(listener, self.room);
+        for object in program.objects() {
+            let primitive = object.primitive;
+            let scenario = || program.scenario.name.to_string();
+            let live =
+                (self.make)(primitive).ok_or_else(|| DriveError::NoPrimitive { scenario: scenario(), primitive })?;
+            run.add_object(live);
+        }
+        self.handles.clear();
+        self.handles.extend((0..program.tasks.len()).map(|_| Handle::NotSpawned));
+        Ok(())
+    }
+
     /// Runs the script. Stops early at a livelock, and where the library lacks an operation.
     async fn script(&mut self) -> Result<Option<Fault>, DriveError> {
         let program = Arc::clone(&self.run.program);
@@ -311,9 +324,9 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Tries every object from outside, and gives back at once what it got.
-    async fn probe(&mut self, at: At) -> Result<(Vec<Trial>, Option<Fault>), DriveError> {
+    async fn probe(&mut self, at: At) -> Result<(Trials, Option<Fault>), DriveError> {
         self.run.set_at(at);
-        let mut trials = Vec::with_capacity(self.run.program.objects().len());
+        let mut trials = Trials::new();
         let mut fault = None;
         for index in 0..self.run.program.objects().len() {
             let trial = match self.run.object(index) {
@@ -334,7 +347,7 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
-    async fn rest(&mut self) -> Result<(Vec<Trial>, Option<Fault>), DriveError> {
+    async fn rest(&mut self) -> Result<(Trials, Option<Fault>), DriveError> {
         self.run.set_at(At::Rest);
         for _ in 0..ROUNDS_MAX {
             let before = self.run.event_count();
@@ -345,7 +358,7 @@ impl<R: Runtime> Conductor<R> {
                         && self.run.hub.command(task, Command::LetGo(what))
                         && self.settle().await? == Quiescence::Livelock
                     {
-                        return Ok((Vec::new(), Some(self.livelock())));
+                        return Ok((Trials::new(), Some(self.livelock())));
                     }
                 }
             }

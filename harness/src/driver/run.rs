@@ -59,6 +59,17 @@ struct Desk {
     polls: AtomicUsize,
 }
 
+impl Desk {
+    fn new() -> Self {
+        Self {
+            mail: Mutex::new(Some(Vec::new())),
+            burden: AtomicU8::new(0),
+            renewals: AtomicU32::new(0),
+            polls: AtomicUsize::new(0),
+        }
+    }
+}
+
 /// The bit of a burden that says that there is mail: whatever it is, the task may have to let go of it.
 const MAIL: u8 = 1 << 7;
 
@@ -92,37 +103,68 @@ const PROBE: usize = usize::MAX - 1;
 const REST: usize = usize::MAX;
 
 impl Run {
-    pub(super) fn new(
-        program: Arc<Program>,
-        objects: Vec<Arc<dyn Object>>,
-        polls_max: u32,
-        room: usize,
-        listener: Option<Listener>,
-    ) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+    pub(super) fn new(program: Arc<Program>, polls_max: u32) -> Self {
         let tasks = program.tasks.len();
         Self {
-            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            number: next_number(),
             hub: Hub::new(tasks, polls_max),
-            events: Mutex::new(Vec::with_capacity(room)),
+            events: Mutex::default(),
             told: AtomicUsize::new(0),
-            objects: Mutex::new(objects.into_iter().map(Some).collect()),
+            objects: Mutex::new(Vec::with_capacity(program.objects().len())),
             at: AtomicUsize::new(0),
             unsupported: AtomicBool::new(false),
             stops: AtomicBool::new(false),
-            desks: (0..tasks)
-                .map(|_| Desk {
-                    mail: Mutex::new(Some(Vec::new())),
-                    burden: AtomicU8::new(0),
-                    renewals: AtomicU32::new(0),
-                    polls: AtomicUsize::new(0),
-                })
-                .collect(),
+            desks: (0..tasks).map(|_| Desk::new()).collect(),
             threads: Mutex::default(),
             has_threads: AtomicBool::new(false),
-            listener,
+            listener: None,
             program,
         }
+    }
+
+    /// Makes it another run of the same program, as it was when it was new, with the room that it has. It begins with no
+    /// object.
+    pub(super) fn begin_anew(&mut self) {
+        // Every field, so that none that is added later is forgotten.
+        let Self {
+            number,
+            hub,
+            program: _,
+            objects,
+            events,
+            told,
+            at,
+            unsupported,
+            stops,
+            desks,
+            threads,
+            has_threads,
+            listener,
+        } = self;
+        *number = next_number();
+        hub.begin_anew();
+        unlocked(objects).clear();
+        unlocked(events).clear();
+        unlocked(threads).clear();
+        desks.fill_with(Desk::new);
+        for count in [told, at] {
+            *count.get_mut() = 0;
+        }
+        for flag in [unsupported, stops, has_threads] {
+            *flag.get_mut() = false;
+        }
+        *listener = None;
+    }
+
+    /// Says who listens, and makes room for so many events.
+    pub(super) fn set_up(&mut self, listener: Option<Listener>, room: usize) {
+        self.listener = listener;
+        unlocked(&mut self.events).reserve_exact(room);
+    }
+
+    /// Adds the next object.
+    pub(super) fn add_object(&mut self, object: Arc<dyn Object>) {
+        unlocked(&mut self.objects).push(Some(object));
     }
 
     /// Returns who `task` is, for locks that know their holder.
@@ -318,6 +360,16 @@ impl Run {
         let most = polls.iter().copied().max().unwrap_or_default();
         (0..polls.len()).filter(|&task| polls[task] > 0 && polls[task] * 2 >= most).collect()
     }
+}
+
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Returns what is in a mutex that nobody else can lock.
+fn unlocked<T>(mutex: &mut Mutex<T>) -> &mut T {
+    mutex.get_mut().unwrap_or_else(|poison| poison.into_inner())
 }
 
 /// Locks a mutex of the harness. That somebody panicked while it was held says nothing of what it holds.

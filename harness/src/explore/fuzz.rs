@@ -20,7 +20,7 @@ use super::random::Random;
 use super::strategy::{Sampled, Sampler};
 use super::{Bounds, Budget, Explorable, ExploreError, Found, Options, Search, Strategy, is_fault};
 use crate::driver::program::Program;
-use crate::driver::{Seat, drive};
+use crate::driver::{Seat, drive, to_the_end};
 use crate::executor::Executor;
 use crate::outcome::{Outcome, is_message};
 use crate::scenario::{Scenario, Span, Within};
@@ -308,8 +308,16 @@ fn judged(locks: &Explorable, script: &Scenario) -> Result<Outcome, ExploreError
     let program = Program::new(Arc::new(script.clone()))
         .map_err(|error| ExploreError::Script { scenario: script.name.to_string(), why: error.to_string() })?;
     let mut outcome = None;
-    let receive = &mut |transcript| outcome = Some(Outcome::of(transcript));
-    drive(&Arc::new(Executor::default()), locks.make(), &Arc::new(program), Seat::BlockOn, 1, None, receive)?;
+    let hear = |transcript| outcome = Some(Outcome::of(transcript));
+    drive(
+        &Arc::new(Executor::default()),
+        locks.make(),
+        &Arc::new(program),
+        Seat::BlockOn,
+        1,
+        None,
+        &mut to_the_end(hear),
+    )?;
     Ok(outcome.expect("a run without an error has a transcript"))
 }
 

@@ -27,6 +27,13 @@ proptest! {
         prop_assert_eq!(scenario.check(), Ok(()));
     }
 
+    /// The spaces around a colon and a comma mean nothing.
+    #[test]
+    fn explored_scenario_without_spaces_is_read_alike(scenario in strategy::explored()) {
+        let narrow: String = scenario.to_string().lines().map(|line| narrow(line) + "\n").collect();
+        prop_assert_eq!(parse(name(), &narrow), Ok(scenario), "{}", narrow);
+    }
+
     #[test]
     fn formatting_twice_changes_nothing(scenario in strategy::scenario(), seed in any::<u64>()) {
         let untidy = untidy(&scenario.to_string(), seed);
@@ -47,6 +54,12 @@ proptest! {
         let read: Scenario = serde_json::from_str(&json).expect("and read back");
         prop_assert_eq!(read, scenario);
     }
+}
+
+/// Removes the spaces behind the colon and the commas of a program.
+fn narrow(line: &str) -> String {
+    let (code, comment) = line.split_at(line.find('#').unwrap_or(line.len()));
+    code.replace(": ", ":").replace(", ", ",") + comment
 }
 
 /// Adds blank lines, spaces, tabs and carriage returns where they mean nothing.

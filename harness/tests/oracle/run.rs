@@ -27,7 +27,7 @@ pub(crate) fn program(objects: &str, script: &str) -> Arc<Program> {
 /// Runs `program` on `lock`, in a worker if it asks for one or if `isolate` says so.
 pub(crate) fn run(lock: &str, program: &Arc<Program>, isolate: bool) -> Result<Outcome, CellError> {
     let backend = locks::backend(lock).unwrap_or_else(|| panic!("there is no lock {lock}"));
-    run_cell(&*backend, program, &Options { runs: 1, workers: Arc::clone(&WORKERS), isolate })
+    run_cell(&*backend, program, &Options { isolate, ..Options::once(Arc::clone(&WORKERS)) })
 }
 
 /// Returns whether a verdict speaks against the lock, and not of the script.

@@ -16,8 +16,8 @@ use std::time::Duration;
 use backends::runtimes;
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use harness::backend::Backend;
-use harness::driver::Seat;
 use harness::driver::program::Program;
+use harness::driver::{Seat, to_the_end};
 use harness::isolation::Workshop;
 use harness::outcome::Outcome;
 use harness::runner::{Options, run_all};
@@ -133,16 +133,22 @@ fn program(case: Case) -> &'static Arc<Program> {
 impl Subject {
     /// Drives `case`, and judges nothing.
     fn drive(&self, case: Case, seat: Seat, runs: usize) {
-        let driven = self.backend.drive(program(case), seat, runs, None, &mut |transcript| drop(black_box(transcript)));
+        let driven = self.backend.drive(
+            program(case),
+            seat,
+            runs,
+            None,
+            &mut to_the_end(|transcript| drop(black_box(transcript))),
+        );
         driven.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Drives `case` and makes an outcome of every run.
     fn drive_and_judge(&self, case: Case, seat: Seat, runs: usize) {
-        let mut receive = |transcript| {
+        let mut receive = to_the_end(|transcript| {
             let outcome = black_box(Outcome::of(transcript));
             assert_eq!(outcome.verdict == Verdict::Deadlock, case == Case::Reentry, "{}", outcome.text());
-        };
+        });
         let driven = self.backend.drive(program(case), seat, runs, None, &mut receive);
         driven.unwrap_or_else(|error| panic!("{error}"));
     }
@@ -200,7 +206,7 @@ fn timeout_figures(criterion: &mut Criterion, subjects: &[Subject]) {
 fn suite_figure(criterion: &mut Criterion, subjects: &[Subject]) {
     let programs: Vec<Arc<Program>> = SUITE.programs.values().cloned().collect();
     let backends: Vec<Arc<dyn Backend>> = subjects.iter().map(|subject| Arc::clone(&subject.backend)).collect();
-    let options = Options { runs: 1, workers: Arc::new(Workshop::new(None)), isolate: false };
+    let options = Options::once(Arc::new(Workshop::new(None)));
     let mut group = criterion.benchmark_group("the whole suite");
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.bench_function("the native backends", |bencher| {

@@ -40,7 +40,7 @@ impl Cells {
 ///
 /// Why it has no outcome: it could not be run, or two runs of it differ.
 pub fn observe(backend: &dyn Backend, program: &Arc<Program>, workers: &Arc<Workshop>) -> Result<Outcome, String> {
-    let options = Options { runs: 1, workers: Arc::clone(workers), isolate: false };
+    let options = Options::once(Arc::clone(workers));
     run_cell(backend, program, &options).map_err(|error| match error {
         CellError::Varies(variants) => {
             let texts = variants.iter().map(|variant| format!("{}:\n{}", variant.seat, variant.outcome.text()));

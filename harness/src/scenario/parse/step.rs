@@ -30,16 +30,19 @@ pub(super) fn step(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Faul
 
 /// Returns whether a line that begins with this token is the program of a task: `A:`.
 pub(super) fn is_program(first: &Token<'_>) -> bool {
-    matches!(first.kind, Kind::Word(word) if task_letter(word) && word.ends_with(':'))
+    matches!(first.kind, Kind::Word(word) if task_letter(word) && word.contains(':'))
 }
 
-/// Reads the program that `tokens`, of which the first is `A:`, are.
+/// Reads the program that `tokens`, of which the first is or begins with `A:`, are.
 pub(super) fn program(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Fault> {
     let (first, rest) = tokens.split_first().expect("a program begins with its task");
-    let who = who(&shortened(first))?;
+    let mut first = parted(first, ':').into_iter();
+    let who = who(&first.next().expect("a program begins with its task"))?;
+    let colon = first.next().expect("a program has a colon");
+    let rest = first.chain(rest.iter().copied()).flat_map(|token| parted(&token, ','));
     let mut turns: Vec<Vec<Action>> = vec![Vec::new()];
     let mut words: Vec<Token<'_>> = Vec::new();
-    let mut before = *first;
+    let mut before = colon;
     let end = |words: &mut Vec<Token<'_>>, at: &Token<'_>| -> Result<Action, Fault> {
         let Some(first) = words.first() else {
             return Err(Diagnostic::error(at.location, "no action of the task stands here")
@@ -66,28 +69,34 @@ pub(super) fn program(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, F
                 let action = end(&mut words, &before)?;
                 turns.last_mut().expect("there is a turn").push(action);
             }
-            Kind::Word(word) if word.ends_with(',') => {
-                if word.len() > 1 {
-                    words.push(shortened(token));
-                }
-                let action = end(&mut words, token)?;
+            Kind::Word(",") => {
+                let action = end(&mut words, &token)?;
                 turns.last_mut().expect("there is a turn").push(action);
                 turns.push(Vec::new());
             }
-            _ => words.push(*token),
+            _ => words.push(token),
         }
-        before = *token;
+        before = token;
     }
     let action = end(&mut words, &before)?;
     turns.last_mut().expect("there is a turn").push(action);
     Ok(Step::Program { who, turns })
 }
 
-/// Returns a word without the colon or comma at its end.
-fn shortened<'t>(token: &Token<'t>) -> Token<'t> {
-    let Kind::Word(word) = token.kind else { return *token };
-    let location = Location { length: token.location.length - 1, ..token.location };
-    Token { kind: Kind::Word(&word[..word.len() - 1]), location, end_byte: token.end_byte - 1 }
+/// Returns what a word is made of: the marks in it, and what stands between them.
+fn parted<'t>(token: &Token<'t>, mark: char) -> Vec<Token<'t>> {
+    let Kind::Word(word) = token.kind else { return vec![*token] };
+    let mut column = token.location.column;
+    let mut end_byte = token.end_byte - word.len();
+    let with_marks = word.split_inclusive(mark);
+    let parts = with_marks.flat_map(|part| <[&str; 2]>::from(part.split_at(part.trim_end_matches(mark).len())));
+    let parts = parts.filter(|part: &&str| !part.is_empty()).map(|part| {
+        let location = Location { column, length: part.chars().count(), ..token.location };
+        column += location.length;
+        end_byte += part.len();
+        Token { kind: Kind::Word(part), location, end_byte }
+    });
+    parts.collect()
 }
 
 fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fault> {
@@ -282,9 +291,14 @@ fn reaction(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<Reaction, Fa
 pub(super) fn no_name(token: &Token<'_>, what: &str) -> Diagnostic {
     let text = token.text();
     let comment = text.contains('#').then(|| "a comment has a space before its `#`".to_owned());
+    let comma = text.contains(',').then(|| {
+        "steps on one line are joined by `;`; with commas a task takes turns, behind a colon: `A: acquire m, release m`"
+            .to_owned()
+    });
     Diagnostic::error(token.location, format!("{} cannot be the name of {what}", ticked(text)))
         .expecting("lower-case letters, digits and inner hyphens, a letter first")
         .maybe_hinting(comment)
+        .maybe_hinting(comma)
 }
 
 /// Returns the error of a word that is no verb of a task.
