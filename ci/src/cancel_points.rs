@@ -11,6 +11,7 @@ use harness::runner::{CellError, Options, run_cell};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use crate::failure::Ending;
+use crate::interrupt;
 use crate::scenario_choice::Programs;
 
 /// Runs the variants of every scenario on every backend; returns the report, and how it ends.
@@ -22,7 +23,7 @@ pub(crate) fn run(programs: &Programs, backends: &[Arc<dyn Backend>], options: &
     for backend in backends {
         let mut tally = Tally::default();
         for program in programs.values() {
-            if crate::interrupt::came().is_some() {
+            if interrupt::came().is_some() {
                 break;
             }
             bar.inc(1);
@@ -74,7 +75,7 @@ fn try_all(backend: &dyn Backend, program: &Arc<Program>, options: &Options, tal
             tally.skipped += 1;
             return;
         }
-        Err(CellError::BrokenOff { .. }) => return,
+        Err(CellError::BrokenOff) => return,
         Err(error) => {
             tally.failures.push(format!("{name}: {error}"));
             return;
@@ -82,6 +83,9 @@ fn try_all(backend: &dyn Backend, program: &Arc<Program>, options: &Options, tal
     };
     tally.scenarios += 1;
     for variant in variants(program, &base.record) {
+        if interrupt::came().is_some() {
+            return;
+        }
         tally.variants += 1;
         let varied = match Program::new(Arc::new(variant.scenario)) {
             Ok(varied) => Arc::new(varied),
@@ -98,10 +102,7 @@ fn try_all(backend: &dyn Backend, program: &Arc<Program>, options: &Options, tal
             Ok(_) => {}
             // Nobody may stand between the steps of a line while a thread waits, so there is no such window.
             Err(CellError::Drive(DriveError::ThreadInLine { .. })) => tally.variants -= 1,
-            Err(CellError::BrokenOff { .. }) => {
-                tally.variants -= 1;
-                return;
-            }
+            Err(CellError::BrokenOff) => tally.variants -= 1,
             Err(error) => tally.failures.push(format!("{name}, with {}: {error}", variant.point)),
         }
     }

@@ -71,9 +71,14 @@ pub(crate) fn choose(suite: &Suite, root: &Path, patterns: &[String]) -> Result<
     Ok(chosen)
 }
 
-fn in_suite(suite: &Suite, pattern: &str) -> Result<Programs, Failure> {
+/// Returns what tells whether `pattern`, a name, a theme or a glob, names a scenario.
+fn meaning(pattern: &str) -> Result<impl Fn(&ScenarioName) -> bool, Failure> {
     let (name, theme) = (matcher(pattern)?, matcher(&format!("{}/*", pattern.trim_end_matches('/')))?);
-    let is_meant = |scenario: &ScenarioName| name.is_match(scenario.as_str()) || theme.is_match(scenario.as_str());
+    Ok(move |scenario: &ScenarioName| name.is_match(scenario.as_str()) || theme.is_match(scenario.as_str()))
+}
+
+fn in_suite(suite: &Suite, pattern: &str) -> Result<Programs, Failure> {
+    let is_meant = meaning(pattern)?;
     let programs = suite.programs.iter().filter(|(scenario, _)| is_meant(scenario));
     Ok(programs.map(|(scenario, program)| (scenario.clone(), Arc::clone(program))).collect())
 }
@@ -84,18 +89,25 @@ fn by_path(suite: &Suite, root: &Path, pattern: &str) -> Result<Programs, Failur
         return Ok(Programs::new());
     }
     let mut programs = Programs::new();
+    let mut first_explored = None;
     for file in find_scenarios_or_file(path)? {
         let program = match name_in_suite(root, &file).and_then(|name| suite.programs.get(&name)) {
             Some(program) => Arc::clone(program),
             None => match read_program(&file, &place_of(&file)) {
                 // A folder has scenarios of both kinds, and this command is not for the explored ones.
-                Err(SuiteError::Program(ProgramError::Explored { .. })) if path.is_dir() => continue,
+                Err(error @ SuiteError::Program(ProgramError::Explored { .. })) => {
+                    first_explored = first_explored.or(Some(error));
+                    continue;
+                }
                 read => read?,
             },
         };
         programs.insert(program.scenario.name.clone(), program);
     }
-    Ok(programs)
+    match first_explored {
+        Some(error) if programs.is_empty() => Err(error.into()),
+        _ => Ok(programs),
+    }
 }
 
 /// Returns the files of scenarios below `path`, or `path` itself if it is a file, whatever its ending.
@@ -123,7 +135,7 @@ fn name_of(place: &Path) -> Option<ScenarioName> {
     place.to_str()?.replace(std::path::MAIN_SEPARATOR, "/").parse().ok()
 }
 
-/// Returns the failure for a name that no scenario has.
+/// Returns the failure for a name that no scenario with a script has.
 pub(crate) fn unknown_scenario(suite: &Suite, name: &str) -> Failure {
     let names = || suite.programs.keys().map(ScenarioName::as_str);
     // A name without its theme is the likeliest mistake, and then only the last part is to be compared.
@@ -132,7 +144,9 @@ pub(crate) fn unknown_scenario(suite: &Suite, name: &str) -> Failure {
         let stem = nearest(name.rsplit('/').next().unwrap_or(name), stems())?;
         names().find(|known| known.rsplit('/').next() == Some(stem))
     });
+    let is_explored = meaning(name).is_ok_and(|is_meant| suite.explored.keys().any(is_meant));
     let hint = match near {
+        _ if is_explored => format!("its order is the explorer's choice: `keyalike explore --scenario '{name}'`"),
         Some(near) => format!("did you mean `{near}`?"),
         None => "`keyalike list` names them all, and a path must be that of a file or folder".to_owned(),
     };

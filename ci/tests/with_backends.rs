@@ -9,6 +9,8 @@ use rstest::rstest;
 
 /// A scenario on which the native backends differ in wording only, and that is quick.
 const BY_TRY: &str = "reentry/by-try";
+/// The folder of the scenarios that only the explorer can run.
+const EXPLORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../suites/explored");
 
 #[rstest]
 #[case::one_scenario(&["run", "--scenario", BY_TRY], 0, &["by-try", "4 of 4 executed", "as expected"])]
@@ -30,6 +32,8 @@ const BY_TRY: &str = "reentry/by-try";
 #[case::watchdog_of_nothing(&["run", "--watchdog", "0"], 2, &["above 0"])]
 #[case::schema(&["serve", "--schema"], 0, &["\"protocol\": 1", "not-implemented"])]
 #[case::releases_are_listed(&["list", "--backends"], 0, &["trio+anyio@VERSION", "a release"])]
+#[case::explored_scenario(&["run", "explored"], 2, &["`keyalike explore --scenario 'explored'`"])]
+#[case::folder_of_explored_scenarios(&["run", EXPLORED], 2, &["an explored scenario has no script", "keyalike explore"])]
 #[case::unknown_scenario(&["run", "--scenario", "reentry/by-tri"], 2, &["did you mean `reentry/by-try`?"])]
 #[case::scenario_without_its_theme(&["show", "by-tri"], 2, &["did you mean `reentry/by-try`?"])]
 #[case::unknown_rule(&["run", "--rule", "RENTRY-1"], 2, &["did you mean `REENTRY-1`?"])]

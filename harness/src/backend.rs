@@ -1,13 +1,12 @@
 //! A backend: a runtime and a lock library, paired, with the names and versions of both.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::driver::program::Program;
-use crate::driver::{DriveError, Listener, MakeObject, Seat, drive};
+use crate::driver::{DriveError, Listener, MakeObject, Runs, Seat, drive};
 use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
@@ -68,8 +67,7 @@ pub trait Backend: Send + Sync {
         None
     }
 
-    /// Runs `program` `runs` times with the conductor in `seat`, and gives each transcript to `receive`, which may break off
-    /// what is left.
+    /// Runs `program` as often as `runs` says, and gives each transcript to `receive`.
     ///
     /// # Errors
     ///
@@ -77,10 +75,9 @@ pub trait Backend: Send + Sync {
     fn drive(
         &self,
         program: &Arc<Program>,
-        seat: Seat,
-        runs: usize,
+        runs: Runs,
         listener: Option<Listener>,
-        receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
+        receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), DriveError>;
 
     /// Returns its id.
@@ -117,12 +114,11 @@ impl<R: Runtime> Backend for Pair<R> {
     fn drive(
         &self,
         program: &Arc<Program>,
-        seat: Seat,
-        runs: usize,
+        runs: Runs,
         listener: Option<Listener>,
-        receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
+        receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), DriveError> {
-        drive(&self.runtime, self.make, program, seat, runs, listener, receive)
+        drive(&self.runtime, self.make, program, runs, listener, receive)
     }
 }
 
@@ -176,10 +172,9 @@ impl Backend for Remote {
     fn drive(
         &self,
         program: &Arc<Program>,
-        _seat: Seat,
-        _runs: usize,
+        _runs: Runs,
         _listener: Option<Listener>,
-        _receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
+        _receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), DriveError> {
         Err(DriveError::OnlyInWorker { scenario: program.scenario.name.to_string() })
     }

@@ -10,7 +10,6 @@ mod run;
 mod task;
 mod thread;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -112,8 +111,25 @@ pub enum Heard<'a> {
     Event(&'a crate::transcript::Event),
 }
 
-/// Runs `program` `runs` times on `runtime` with objects made by `make`, and gives each transcript to `receive`, which may
-/// break off what is left.
+/// How often a program is run, and where its conductor sits.
+#[derive(Clone, Copy, Debug)]
+pub struct Runs {
+    /// Where the conductor sits.
+    pub seat: Seat,
+    /// How often, at least once.
+    pub count: usize,
+    /// Asked before every run: whether it and those after it are left out.
+    pub breaks_off: fn() -> bool,
+}
+
+impl Runs {
+    /// Returns so many runs, of which none is left out.
+    pub fn new(seat: Seat, count: usize) -> Self {
+        Self { seat, count, breaks_off: || false }
+    }
+}
+
+/// Runs `program` as often as `runs` says on `runtime` with objects made by `make`, and gives each transcript to `receive`.
 ///
 /// # Errors
 ///
@@ -122,40 +138,36 @@ pub fn drive<R: Runtime>(
     runtime: &Arc<R>,
     make: MakeObject,
     program: &Arc<Program>,
-    seat: Seat,
-    runs: usize,
+    runs: Runs,
     listener: Option<Listener>,
-    receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
+    receive: &mut dyn FnMut(Transcript),
 ) -> Result<(), DriveError> {
-    let conduct = |count| conductor::conduct(Arc::clone(runtime), make, Arc::clone(program), count, listener.clone());
+    let conduct = |count| {
+        let runs = Runs { count, ..runs };
+        conductor::conduct(Arc::clone(runtime), make, Arc::clone(program), runs, listener.clone())
+    };
     // A spawned conductor hands over many runs at once, because coming back from the runtime costs a change of thread.
     const BATCH: usize = 256;
-    let mut left = runs;
+    let mut left = runs.count;
     while left > 0 {
-        let count = match seat {
+        let count = match runs.seat {
             Seat::Spawned => left.min(BATCH),
             Seat::BlockOn => 1,
         };
-        let records: Vec<Result<Record, DriveError>> = match seat {
+        let records: Vec<Result<Record, DriveError>> = match runs.seat {
             Seat::Spawned => spawned(&**runtime, conduct(count)),
             Seat::BlockOn => runtime.block_on(conduct(count)),
         };
+        left -= records.len();
+        let is_broken_off = records.len() < count;
         for record in records {
-            if receive(Transcript { program: Arc::clone(program), record: record? }).is_break() {
-                return Ok(());
-            }
+            receive(Transcript { program: Arc::clone(program), record: record? });
         }
-        left -= count;
+        if is_broken_off {
+            break;
+        }
     }
     Ok(())
-}
-
-/// Returns the receiver of [`drive`] that hears every transcript and breaks nothing off.
-pub fn to_the_end(mut hear: impl FnMut(Transcript)) -> impl FnMut(Transcript) -> ControlFlow<()> {
-    move |transcript| {
-        hear(transcript);
-        ControlFlow::Continue(())
-    }
 }
 
 /// Runs `future` as a task of the runtime and returns what it made.

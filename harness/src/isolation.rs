@@ -8,14 +8,13 @@ mod kinship;
 pub(crate) mod worker_process;
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::driver::Seat;
+use crate::driver::Runs;
 use crate::driver::program::Program;
 use crate::protocol::{Hello, Job, Order, Script};
 use crate::transcript::Transcript;
@@ -183,8 +182,8 @@ impl Workshop {
         Ok(hello)
     }
 
-    /// Runs `program` `runs` times in a worker, and gives each transcript to `receive`, which may break off what is left. A
-    /// worker that hangs or crashes is replaced for the next run.
+    /// Runs `program` as often as `runs` says in a worker, and gives each transcript to `receive`. A worker that hangs or
+    /// crashes is replaced for the next run.
     ///
     /// # Errors
     ///
@@ -193,12 +192,12 @@ impl Workshop {
         &self,
         command: &WorkerCommand,
         program: &Arc<Program>,
-        seat: Seat,
-        runs: usize,
-        receive: &mut dyn FnMut(Transcript) -> ControlFlow<()>,
+        runs: Runs,
+        receive: &mut dyn FnMut(Transcript),
     ) -> Result<(), IsolationError> {
+        let Runs { seat, count, breaks_off } = runs;
         let mut done = 0;
-        'workers: while done < runs {
+        'workers: while done < count && !breaks_off() {
             let (mut worker, is_used) = self.take(command)?;
             let job = self.jobs.fetch_add(1, Ordering::Relaxed) + 1;
             let order = Order::Job(Job {
@@ -207,11 +206,11 @@ impl Workshop {
                 text: program.scenario.to_string(),
                 script: Script::of(program),
                 seat,
-                runs: runs - done,
+                runs: count - done,
             });
             worker.tell(&order);
             let mut lives = true;
-            let asked = runs - done;
+            let asked = count - done;
             for run in 0..asked {
                 let heard = worker.next_record(program, job, run);
                 if is_used && !worker.has_begun {
@@ -221,9 +220,9 @@ impl Workshop {
                 let record;
                 (record, lives) = heard?;
                 let lacks = record.is_unsupported();
-                let flow = receive(Transcript { program: Arc::clone(program), record });
-                done = if lacks { runs } else { done + 1 };
-                if flow.is_break() && done < runs {
+                receive(Transcript { program: Arc::clone(program), record });
+                done = if lacks { count } else { done + 1 };
+                if done < count && breaks_off() {
                     // The worker goes with it: it has begun the next run.
                     return Ok(());
                 }

@@ -2,13 +2,12 @@
 //! scenario can block a thread, and as often as asked.
 
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::Backend;
 use crate::driver::program::Program;
-use crate::driver::{DriveError, Seat};
+use crate::driver::{DriveError, Runs, Seat};
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::outcome::Outcome;
 use crate::transcript::{Record, Transcript};
@@ -22,7 +21,7 @@ pub struct Options {
     pub workers: Arc<Workshop>,
     /// Whether every scenario runs in a worker.
     pub isolate: bool,
-    /// Asked between two runs: whether the cell is broken off there. Then it has no outcome.
+    /// Asked between two runs of a cell that runs more than once in each seat: whether it is broken off there.
     pub breaks_off: fn() -> bool,
 }
 
@@ -57,11 +56,8 @@ pub enum CellError {
     #[error("two runs of one cell differ: {}", .0.iter().map(|variant| format!("{} of {}", variant.count, variant.seat)).collect::<Vec<_>>().join(", "))]
     Varies(Vec<Variant>),
     /// It was broken off before its last run, and the runs that were made do not differ.
-    #[error("broken off after {runs} runs; run it again")]
-    BrokenOff {
-        /// How many runs were made.
-        runs: usize,
-    },
+    #[error("broken off before its last run; run it again")]
+    BrokenOff,
 }
 
 /// One of the different outcomes of a cell.
@@ -89,17 +85,17 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
         }
         None => None,
     };
+    // A cell that runs once in each seat is nearly done.
+    let breaks_off = if options.runs > 1 { options.breaks_off } else { || false };
     let mut is_broken_off = false;
     for &seat in backend.seats() {
-        if !variants.is_empty() && (options.breaks_off)() {
-            is_broken_off = true;
-            break;
-        }
         let seat_name = match seat {
             Seat::Spawned => "spawned",
             Seat::BlockOn => "block_on",
         };
-        let mut add = |transcript: Transcript| {
+        let mut left = options.runs;
+        let mut receive = |transcript: Transcript| {
+            left -= 1;
             // Records are compared before they are put into words, because that is cheap; those that differ only in the
             // numbers of a runtime's tasks are equal in words.
             if let Some((_, known)) = variants.iter_mut().find(|(record, _)| *record == transcript.record) {
@@ -113,24 +109,19 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
                 None => variants.push((record, Variant { outcome, count: 1, seat: seat_name })),
             }
         };
-        let mut left = options.runs;
-        let mut receive = |transcript| {
-            add(transcript);
-            left -= 1;
-            is_broken_off = left > 0 && (options.breaks_off)();
-            if is_broken_off { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
+        let runs = Runs { seat, count: options.runs, breaks_off };
         match &worker {
-            Some(worker) => options.workers.drive(worker, program, seat, options.runs, &mut receive)?,
-            None => backend.drive(program, seat, options.runs, None, &mut receive)?,
+            Some(worker) => options.workers.drive(worker, program, runs, &mut receive)?,
+            None => backend.drive(program, runs, None, &mut receive)?,
         }
+        is_broken_off = left > 0 && breaks_off();
         if is_broken_off {
             break;
         }
     }
     let mut variants: Vec<Variant> = variants.into_iter().map(|(_, variant)| variant).collect();
     match variants.len() {
-        1 if is_broken_off => Err(CellError::BrokenOff { runs: variants[0].count }),
+        0 | 1 if is_broken_off => Err(CellError::BrokenOff),
         1 => Ok(variants.remove(0).outcome),
         _ => Err(CellError::Varies(variants)),
     }
@@ -150,7 +141,7 @@ pub fn run_all(
     let run = |row: usize, column: usize| {
         let (program, backend) = (&programs[row], &backends[column]);
         let outcome = run_cell(&**backend, program, options);
-        if let Err(CellError::BrokenOff { .. }) = outcome {
+        if let Err(CellError::BrokenOff) = outcome {
             return;
         }
         let cell = Cell { program: Arc::clone(program), backend: backend.id().to_owned(), outcome };

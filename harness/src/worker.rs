@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::backend::{Backend, Subject};
 use crate::driver::program::{Program, ProgramError};
-use crate::driver::{DriveError, Heard, Seat, to_the_end};
+use crate::driver::{DriveError, Heard, Runs, Seat};
 use crate::protocol::{Answer, Ended, Hello, Lacking, Trouble, Turn, VERSION};
 use crate::scenario::parse::parse;
 use crate::transcript::{At, Transcript, What};
@@ -145,12 +145,12 @@ fn attempt(backend: &dyn Backend, job: &Job) -> std::io::Result<Result<(), JobEr
     for run in 0..job.runs {
         say(&Answer::Started(Turn { job: job.job, run }));
         let mut lacks = false;
-        let hear = |transcript: Transcript| {
+        let mut receive = |transcript: Transcript| {
             let answer = ending(job.job, run, transcript);
             lacks = matches!(answer, Answer::NotImplemented(_));
             say(&answer);
         };
-        let driven = backend.drive(&program, job.seat, 1, Some(listener.clone()), &mut to_the_end(hear));
+        let driven = backend.drive(&program, Runs::new(job.seat, 1), Some(listener.clone()), &mut receive);
         if let Some(error) = broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
             return Err(error);
         }

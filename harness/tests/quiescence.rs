@@ -67,8 +67,6 @@ fn act(hub: &Hub<()>, deed: Deed) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     #[test]
     fn a_hub_that_begins_anew_is_as_new(deeds in proptest::collection::vec(deed(), 0..30)) {
         let mut hub = Hub::new(TASKS, POLLS_MAX);

@@ -59,7 +59,7 @@ pub(crate) struct Run {
     #[arg(long, conflicts_with_all = ["resume", "format", "verdicts", "only_divergent"])]
     cancel_points: bool,
     /// Hold each worker to the protocol, and run no scenario of the suites
-    #[arg(long, requires = "workers", conflicts_with_all = ["patterns", "resume"])]
+    #[arg(long, requires = "workers", conflicts_with_all = ["patterns", "resume", "named", "scenarios", "rules"])]
     certify: bool,
     /// The form of the report
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -117,7 +117,13 @@ impl Run {
                 Some(path) => output::save(path, &text)?,
                 None => output::print(&text)?,
             }
-            return Ok(interrupt::came().map_or(ending, Ending::Interrupted));
+            return Ok(match interrupt::came() {
+                None => ending,
+                Some(code) => {
+                    output::note("interrupted: the report has the scripts that were varied before");
+                    Ending::Interrupted(code)
+                }
+            });
         }
         let cells = cells::run(&programs, &backends, &options, self.resume.as_deref())?;
         let mut report = self.report(&suite, &programs, &backends, cells)?;

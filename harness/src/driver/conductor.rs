@@ -10,7 +10,7 @@ use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, Ste
 use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
-use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX};
+use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX, Runs};
 use crate::object::{Message, Object, Touch};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
@@ -27,18 +27,19 @@ const _: () = assert!(TASKS_MAX <= POLLS_MAX as usize, "all the tasks of a scena
 /// enough but for a thread that has not reached the lock yet and waits for another thread inside the allocator.
 const SLEEPS_MIN: usize = 3;
 
-/// Runs `program` `count` times, with new tasks and new objects each time.
+/// Runs `program` as often as `runs` says, with new tasks and new objects each time. There are fewer records if the runs were
+/// broken off or one has no outcome.
 pub(super) async fn conduct<R: Runtime>(
     runtime: Arc<R>,
     make: MakeObject,
     program: Arc<Program>,
-    count: usize,
+    runs: Runs,
     listener: Option<Listener>,
 ) -> Vec<Result<Record, DriveError>> {
-    let mut records = Vec::with_capacity(count);
+    let mut records = Vec::with_capacity(runs.count);
     let mut conductor = Conductor::new(runtime, make, program);
-    for _ in 0..count {
-        let record = valid_run(&mut conductor, &listener).await;
+    while records.len() < runs.count {
+        let Some(record) = valid_run(&mut conductor, &listener, runs.breaks_off).await.transpose() else { break };
         let failed = record.is_err();
         records.push(record);
         if failed {
@@ -49,17 +50,24 @@ pub(super) async fn conduct<R: Runtime>(
 }
 
 /// Runs the program until a run is valid: its script took less than its window allows. Whether a run is valid has nothing
-/// to do with what came of it.
+/// to do with what came of it. `None` if it is broken off before.
 async fn valid_run<R: Runtime>(
     conductor: &mut Conductor<R>,
     listener: &Option<Listener>,
-) -> Result<Record, DriveError> {
+    breaks_off: fn() -> bool,
+) -> Result<Option<Record>, DriveError> {
     let program = Arc::clone(&conductor.run.program);
     let Some(within) = &program.scenario.within else {
-        return Ok(conductor.run_once(listener.clone()).await?.0);
+        return match breaks_off() {
+            true => Ok(None),
+            false => Ok(Some(conductor.run_once(listener.clone()).await?.0)),
+        };
     };
     // Nobody listens to a run that may not count, and telling takes time that is not in the window.
     for _ in 0..ATTEMPTS_MAX {
+        if breaks_off() {
+            return Ok(None);
+        }
         let (record, micros) = conductor.run_once(None).await?;
         if micros < u128::from(within.limit.micros()) {
             if let Some(listener) = listener {
@@ -68,7 +76,7 @@ async fn valid_run<R: Runtime>(
                     line.iter().for_each(|event| listener(Heard::Event(event)));
                 }
             }
-            return Ok(record);
+            return Ok(Some(record));
         }
     }
     Err(DriveError::NeverWithin {
@@ -80,6 +88,8 @@ async fn valid_run<R: Runtime>(
 
 struct Conductor<R: Runtime> {
     run: Arc<Run>,
+    /// Whether that run has begun.
+    has_begun: bool,
     runtime: Arc<R>,
     make: MakeObject,
     handles: Vec<Handle<R::Handle>>,
@@ -98,7 +108,7 @@ impl<R: Runtime> Conductor<R> {
     fn new(runtime: Arc<R>, make: MakeObject, program: Arc<Program>) -> Self {
         let handles = Vec::with_capacity(program.tasks.len());
         let room = program.steps.len() * 2 + 8;
-        Self { run: Arc::new(Run::new(program, POLLS_MAX)), runtime, make, handles, room }
+        Self { run: Arc::new(Run::new(program, POLLS_MAX)), has_begun: false, runtime, make, handles, room }
     }
 
     /// Runs the program once; also returns how many microseconds its script took, if it has a window.
@@ -126,11 +136,12 @@ impl<R: Runtime> Conductor<R> {
     /// Sets up another run, with new objects and no task.
     fn begin(&mut self, listener: Option<Listener>) -> Result<(), DriveError> {
         let program = Arc::clone(&self.run.program);
-        // A lock or a runtime may still have a waker or a task of the run before. Then they keep it, and this is a new one.
-        if let Some(run) = Arc::get_mut(&mut self.run) {
-            run.begin_anew();
-        } else {
-            self.run = Arc::new(Run::new(Arc::clone(&program), POLLS_MAX));
+        if std::mem::replace(&mut self.has_begun, true) {
+            match Arc::get_mut(&mut self.run) {
+                Some(run) => run.begin_anew(),
+                // A lock or a runtime has a waker or a task of the run before, and keeps it.
+                None => self.run = Arc::new(Run::new(Arc::clone(&program), POLLS_MAX)),
+            }
         }
         let run = Arc::get_mut(&mut self.run).expect("nobody has a share of a run that has not begun");
         run.set_up(listener, self.room);

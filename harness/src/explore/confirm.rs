@@ -10,7 +10,7 @@ use super::schedule::Schedule;
 use super::strategy::Fixed;
 use super::{Bounds, Explorable, ExploreError, Machine, run_in_time};
 use crate::driver::program::{ObjectIndex, Program};
-use crate::driver::{Seat, drive, to_the_end};
+use crate::driver::{Runs, Seat, drive};
 use crate::executor::Executor;
 use crate::outcome::Outcome;
 use crate::scenario::Scenario;
@@ -102,7 +102,7 @@ pub(super) fn drive_once(locks: &Explorable, script: &Scenario) -> Result<(Arc<P
         .map_err(|error| ExploreError::Script { scenario: script.name.to_string(), why: error.to_string() })?;
     let program = Arc::new(program);
     let mut outcome = None;
-    let hear = |transcript| outcome = Some(Outcome::of(transcript));
-    drive(&Arc::new(Executor::default()), locks.make(), &program, Seat::BlockOn, 1, None, &mut to_the_end(hear))?;
+    let receive = &mut |transcript| outcome = Some(Outcome::of(transcript));
+    drive(&Arc::new(Executor::default()), locks.make(), &program, Runs::new(Seat::BlockOn, 1), None, receive)?;
     Ok((program, outcome.expect("a run without an error has a transcript")))
 }

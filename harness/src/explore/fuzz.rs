@@ -20,7 +20,7 @@ use super::random::Random;
 use super::strategy::{Sampled, Sampler};
 use super::{Bounds, Budget, Explorable, ExploreError, Found, Options, Search, Strategy, is_fault};
 use crate::driver::program::Program;
-use crate::driver::{Seat, drive, to_the_end};
+use crate::driver::{Runs, Seat, drive};
 use crate::executor::Executor;
 use crate::outcome::{Outcome, is_message};
 use crate::scenario::{Scenario, Span, Within};
@@ -308,15 +308,14 @@ fn judged(locks: &Explorable, script: &Scenario) -> Result<Outcome, ExploreError
     let program = Program::new(Arc::new(script.clone()))
         .map_err(|error| ExploreError::Script { scenario: script.name.to_string(), why: error.to_string() })?;
     let mut outcome = None;
-    let hear = |transcript| outcome = Some(Outcome::of(transcript));
+    let receive = &mut |transcript| outcome = Some(Outcome::of(transcript));
     drive(
         &Arc::new(Executor::default()),
         locks.make(),
         &Arc::new(program),
-        Seat::BlockOn,
-        1,
+        Runs::new(Seat::BlockOn, 1),
         None,
-        &mut to_the_end(hear),
+        receive,
     )?;
     Ok(outcome.expect("a run without an error has a transcript"))
 }

@@ -148,6 +148,17 @@ enum Fault {
     Told,
 }
 
+impl Fault {
+    /// Returns the same fault of a step of a script. If it is at a comma, the step was taken for one of a program.
+    fn with_commas(self, step: &[Token<'_>]) -> Self {
+        let Fault::Tell(fault) = self else { return self };
+        let column = fault.location().column;
+        let is_comma = step.iter().any(|token| token.location.column == column && token.text().contains(','));
+        let hint = "steps on one line are joined by `;`; the actions of a program by `,`: `A: acquire m, release m`";
+        Fault::Tell(Box::new(fault.maybe_hinting(is_comma.then(|| hint.to_owned()))))
+    }
+}
+
 impl From<Diagnostic> for Fault {
     fn from(diagnostic: Diagnostic) -> Self {
         Fault::Tell(Box::new(diagnostic))
@@ -342,7 +353,7 @@ impl<'t> Reader<'t> {
                 }
                 Err(fault) => {
                     self.script_is_partial = true;
-                    self.errors.push(fault);
+                    self.errors.push(fault.with_commas(part));
                 }
             }
             if self.errors.is_full() {

@@ -12,7 +12,7 @@ use keyalike_harness::primitive::Primitive;
 use keyalike_harness::primitive::mutex::{self, AsyncMutex};
 
 pub(crate) use broken::ALL as BROKEN;
-use queued::{Barging, HandsOver, HeedsBudget, Mutex, Ways};
+use queued::{Barging, HandsOver, HeedsBudget, Moody, Mutex, OutlivesItself, Ways};
 
 /// The id of the lock that hands over to the longest waiter.
 pub(crate) const HONEST: &str = "honest";
@@ -22,17 +22,25 @@ pub(crate) const HONEST_BARGING: &str = "honest-barging";
 /// The id of the lock that says pending on an empty budget.
 pub(crate) const HONEST_WITH_BUDGET: &str = "honest-with-budget";
 
+/// The id of the lock whose wakers come when it is gone.
+pub(crate) const OUTLIVES_ITSELF: &str = "outlives-itself";
+
+/// The id of the lock that refuses every other try.
+pub(crate) const MOODY: &str = "moody";
+
 /// A name by which a worker finds a lock, and how to make the backend.
 pub(crate) type Row = (&'static str, fn(&'static str) -> Arc<dyn Backend>);
 
 /// Returns the backend of a lock, on an executor of its own.
 pub(crate) fn backend(id: &str) -> Option<Arc<dyn Backend>> {
-    const HONEST_ONES: [Row; 3] = [
+    const OTHERS: [Row; 5] = [
         (HONEST, on_executor::<HandsOver>),
         (HONEST_BARGING, on_executor::<Barging>),
         (HONEST_WITH_BUDGET, on_executor::<HeedsBudget>),
+        (OUTLIVES_ITSELF, on_executor::<OutlivesItself>),
+        (MOODY, on_executor::<Moody>),
     ];
-    HONEST_ONES.iter().chain(BROKEN).find(|(known, _)| *known == id).map(|(known, make)| make(known))
+    OTHERS.iter().chain(BROKEN).find(|(known, _)| *known == id).map(|(known, make)| make(known))
 }
 
 /// Pairs the mutex that goes these ways with a new executor.

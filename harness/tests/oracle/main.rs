@@ -3,6 +3,7 @@
 //!
 //! Some locks hang or kill the process that they are in, so this test is its own worker.
 
+mod broken_off;
 mod convictions;
 mod honesty;
 mod locks;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     let mut trials = convictions::trials();
     trials.extend(honesty::trials());
     trials.extend(properties::trials());
+    trials.extend(broken_off::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

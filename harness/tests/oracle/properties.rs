@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyalike_harness::backend::Backend;
 use keyalike_harness::driver::program::Program;
-use keyalike_harness::driver::{Seat, to_the_end};
+use keyalike_harness::driver::{Runs, Seat};
 use keyalike_harness::outcome::Outcome;
 use keyalike_harness::primitive::{Primitive, Request};
 use keyalike_harness::scenario::name::{FutureName, TaskName};
@@ -19,7 +19,7 @@ use proptest::sample::select;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
 
-use crate::locks::{self, BROKEN, HONEST, HONEST_BARGING, HONEST_WITH_BUDGET};
+use crate::locks::{self, BROKEN, HONEST, HONEST_BARGING, HONEST_WITH_BUDGET, OUTLIVES_ITSELF};
 use crate::run::is_conviction;
 
 /// How many scripts each property is tried on.
@@ -38,11 +38,14 @@ pub(crate) fn trials() -> Vec<Trial> {
     let honest = pairs.map(|(lock, (name, property))| {
         Trial::test(format!("{}_{name}", lock.replace('-', "_")), move || check(lock, property))
     });
+    // What a lock does in one run is nothing to the next.
+    let outlives =
+        Trial::test("outlives_itself_gives_one_transcript_to_one_script", || check(OUTLIVES_ITSELF, says_it_again));
     let broken = BROKEN.iter().map(|&(lock, _)| lock).filter(|lock| !OUT_OF_REACH.contains(lock));
     let broken = broken.map(|lock| {
         Trial::test(format!("{}_is_found_out_by_chance", lock.replace('-', "_")), move || check_found_out(lock))
     });
-    honest.chain(broken).collect()
+    honest.chain([outlives]).chain(broken).collect()
 }
 
 /// Locks that random scripts do not convict: they hang or kill the process, need a thread, an acting waker or a rare
@@ -132,8 +135,9 @@ fn transcripts(
     runs: usize,
 ) -> Result<Vec<Transcript>, String> {
     let mut transcripts = Vec::new();
-    let driven = backend.drive(program, seat, runs, None, &mut to_the_end(|transcript| transcripts.push(transcript)));
-    driven.map(|_| transcripts).map_err(|error| error.to_string())
+    let receive = &mut |transcript| transcripts.push(transcript);
+    let driven = backend.drive(program, Runs::new(seat, runs), None, receive);
+    driven.map(|()| transcripts).map_err(|error| error.to_string())
 }
 
 /// Scripts of up to five tasks and two mutexes.

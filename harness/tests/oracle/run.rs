@@ -30,6 +30,12 @@ pub(crate) fn run(lock: &str, program: &Arc<Program>, isolate: bool) -> Result<O
     run_cell(&*backend, program, &Options { isolate, ..Options::once(Arc::clone(&WORKERS)) })
 }
 
+/// Runs `program` on `lock` a hundred times in each seat, unless it is broken off before.
+pub(crate) fn run_often(lock: &str, program: &Arc<Program>, breaks_off: fn() -> bool) -> Result<Outcome, CellError> {
+    let backend = locks::backend(lock).unwrap_or_else(|| panic!("there is no lock {lock}"));
+    run_cell(&*backend, program, &Options { runs: 100, breaks_off, ..Options::once(Arc::clone(&WORKERS)) })
+}
+
 /// Returns whether a verdict speaks against the lock, and not of the script.
 pub(crate) fn is_conviction(verdict: Verdict) -> bool {
     match verdict {

@@ -17,7 +17,7 @@ use backends::runtimes;
 use criterion::{BenchmarkId, Criterion, SamplingMode};
 use harness::backend::Backend;
 use harness::driver::program::Program;
-use harness::driver::{Seat, to_the_end};
+use harness::driver::{Runs, Seat};
 use harness::isolation::Workshop;
 use harness::outcome::Outcome;
 use harness::runner::{Options, run_all};
@@ -133,23 +133,19 @@ fn program(case: Case) -> &'static Arc<Program> {
 impl Subject {
     /// Drives `case`, and judges nothing.
     fn drive(&self, case: Case, seat: Seat, runs: usize) {
-        let driven = self.backend.drive(
-            program(case),
-            seat,
-            runs,
-            None,
-            &mut to_the_end(|transcript| drop(black_box(transcript))),
-        );
+        let driven = self
+            .backend
+            .drive(program(case), Runs::new(seat, runs), None, &mut |transcript| drop(black_box(transcript)));
         driven.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// Drives `case` and makes an outcome of every run.
     fn drive_and_judge(&self, case: Case, seat: Seat, runs: usize) {
-        let mut receive = to_the_end(|transcript| {
+        let mut receive = |transcript| {
             let outcome = black_box(Outcome::of(transcript));
             assert_eq!(outcome.verdict == Verdict::Deadlock, case == Case::Reentry, "{}", outcome.text());
-        });
-        let driven = self.backend.drive(program(case), seat, runs, None, &mut receive);
+        };
+        let driven = self.backend.drive(program(case), Runs::new(seat, runs), None, &mut receive);
         driven.unwrap_or_else(|error| panic!("{error}"));
     }
 }

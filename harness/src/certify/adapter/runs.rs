@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, Stop};
 use super::{Adapter, Conviction, Fault, convict};
 use crate::driver::program::Program;
-use crate::driver::{DriveError, MakeObject, Seat, drive, to_the_end};
+use crate::driver::{DriveError, MakeObject, Runs, Seat, drive};
 use crate::outcome::Outcome;
 use crate::runtime::Runtime;
 use crate::scenario::parse::parse;
@@ -33,19 +33,11 @@ pub(super) fn grants_in_a_task<R: Runtime>(bench: &Bench<R>, make: MakeObject) -
     let ran = bench.patiently(move |runtime, doing| {
         doing.begin(Fault::BlocksItsThread, "an acquire of a free lock");
         let mut is_granted = false;
-        let driven = drive(
-            runtime,
-            make,
-            &program(FREE_LOCK),
-            Seat::Spawned,
-            1,
-            None,
-            &mut to_the_end(|transcript| {
-                let outcome = Outcome::of(transcript);
-                let granted = outcome.lines.iter().filter(|line| line.ends_with("  acquired"));
-                is_granted = granted.count() == 2;
-            }),
-        );
+        let driven = drive(runtime, make, &program(FREE_LOCK), Runs::new(Seat::Spawned, 1), None, &mut |transcript| {
+            let outcome = Outcome::of(transcript);
+            let granted = outcome.lines.iter().filter(|line| line.ends_with("  acquired"));
+            is_granted = granted.count() == 2;
+        });
         driven.map_err(|error| told(&error))?;
         match is_granted {
             true => Ok(()),
@@ -65,22 +57,14 @@ pub(super) fn check<R: Runtime>(bench: &Bench<R>, adapter: &Adapter) -> Option<C
             let mut seen: Option<Outcome> = None;
             for seat in [Seat::Spawned, Seat::BlockOn] {
                 let mut differs = None;
-                let driven = drive(
-                    runtime,
-                    make,
-                    &program,
-                    seat,
-                    RUNS,
-                    None,
-                    &mut to_the_end(|transcript| {
-                        let outcome = Outcome::of(transcript);
-                        match &seen {
-                            None => seen = Some(outcome),
-                            Some(known) if known.lines == outcome.lines => {}
-                            Some(known) => differs = differs.take().or(Some((known.text(), outcome.text()))),
-                        }
-                    }),
-                );
+                let driven = drive(runtime, make, &program, Runs::new(seat, RUNS), None, &mut |transcript| {
+                    let outcome = Outcome::of(transcript);
+                    match &seen {
+                        None => seen = Some(outcome),
+                        Some(known) if known.lines == outcome.lines => {}
+                        Some(known) => differs = differs.take().or(Some((known.text(), outcome.text()))),
+                    }
+                });
                 driven.map_err(|error| told(&error))?;
                 if let Some((one, other)) = differs {
                     return Err(convict(

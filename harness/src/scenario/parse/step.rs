@@ -86,17 +86,18 @@ pub(super) fn program(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, F
 /// Returns what a word is made of: the marks in it, and what stands between them.
 fn parted<'t>(token: &Token<'t>, mark: char) -> Vec<Token<'t>> {
     let Kind::Word(word) = token.kind else { return vec![*token] };
-    let mut column = token.location.column;
-    let mut end_byte = token.end_byte - word.len();
-    let with_marks = word.split_inclusive(mark);
-    let parts = with_marks.flat_map(|part| <[&str; 2]>::from(part.split_at(part.trim_end_matches(mark).len())));
-    let parts = parts.filter(|part: &&str| !part.is_empty()).map(|part| {
-        let location = Location { column, length: part.chars().count(), ..token.location };
-        column += location.length;
-        end_byte += part.len();
-        Token { kind: Kind::Word(part), location, end_byte }
-    });
-    parts.collect()
+    let mut parts = Vec::new();
+    let (mut column, mut end_byte) = (token.location.column, token.end_byte - word.len());
+    for with_mark in word.split_inclusive(mark) {
+        let (before, mark) = with_mark.split_at(with_mark.trim_end_matches(mark).len());
+        for part in [before, mark].into_iter().filter(|part| !part.is_empty()) {
+            let location = Location { column, length: part.chars().count(), ..token.location };
+            column += location.length;
+            end_byte += part.len();
+            parts.push(Token { kind: Kind::Word(part), location, end_byte });
+        }
+    }
+    parts
 }
 
 fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fault> {
@@ -290,15 +291,14 @@ fn reaction(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<Reaction, Fa
 
 pub(super) fn no_name(token: &Token<'_>, what: &str) -> Diagnostic {
     let text = token.text();
-    let comment = text.contains('#').then(|| "a comment has a space before its `#`".to_owned());
-    let comma = text.contains(',').then(|| {
-        "steps on one line are joined by `;`; with commas a task takes turns, behind a colon: `A: acquire m, release m`"
-            .to_owned()
-    });
     Diagnostic::error(token.location, format!("{} cannot be the name of {what}", ticked(text)))
         .expecting("lower-case letters, digits and inner hyphens, a letter first")
-        .maybe_hinting(comment)
-        .maybe_hinting(comma)
+        .maybe_hinting(glued_comment(text))
+}
+
+/// Returns what to say of a word with a comment in it.
+fn glued_comment(word: &str) -> Option<String> {
+    word.contains('#').then(|| "a comment has a space before its `#`".to_owned())
 }
 
 /// Returns the error of a word that is no verb of a task.
@@ -321,6 +321,7 @@ fn no_verb(token: &Token<'_>) -> Diagnostic {
         .expecting("a verb of a task")
         .hinting(list)
         .maybe_hinting(did_you_mean(word, verbs()))
+        .maybe_hinting(glued_comment(word))
 }
 
 /// Returns the error of a step that begins with neither a task nor a verb of the conductor.

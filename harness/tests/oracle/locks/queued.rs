@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{self, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
@@ -98,6 +99,39 @@ pub(crate) struct HeedsBudget;
 
 impl Ways for HeedsBudget {
     const HEEDS_BUDGET: bool = true;
+}
+
+/// The way of an honest mutex that keeps every waker that it was given and wakes them when it is gone: in the next run.
+pub(crate) struct OutlivesItself;
+
+/// The wakers of mutexes that are there, and of those that are gone.
+static KEPT: sync::Mutex<(Vec<Waker>, Vec<Waker>)> = sync::Mutex::new((Vec::new(), Vec::new()));
+
+impl Ways for OutlivesItself {
+    fn admits(state: &State, waker: Option<&Waker>) -> bool {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let stale = std::mem::take(&mut kept.1);
+        kept.0.extend(waker.cloned());
+        drop(kept);
+        stale.into_iter().for_each(Waker::wake);
+        HandsOver::admits(state, waker)
+    }
+
+    fn drops() {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = std::mem::take(&mut kept.0);
+        kept.1.extend(gone);
+    }
+}
+
+/// The way of a mutex that refuses every other try, whatever its state: no two runs are alike.
+pub(crate) struct Moody;
+
+impl Ways for Moody {
+    fn admits_try(state: &State) -> bool {
+        static REFUSES: AtomicBool = AtomicBool::new(true);
+        REFUSES.fetch_not(Ordering::Relaxed) && HandsOver::admits_try(state)
+    }
 }
 
 /// The number of an operation, in the order in which they asked.
