@@ -216,6 +216,7 @@ fn repeats_that_were_interrupted_are_broken_off() {
     running.signal(&["INT"]);
     let output = running.output();
     assert_interrupted(&output, 130);
+    assert!(text(&output).contains("as expected, as far as it came"), "{}", text(&output));
     assert!(text(&output).contains("the report has 0 of 2 cells"), "{}", text(&output));
 }
 

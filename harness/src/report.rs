@@ -168,6 +168,13 @@ pub struct Summary {
     pub snapshots_missing: usize,
 }
 
+impl Summary {
+    /// Returns how many of the expected cells the report has. They are fewer only if the run was interrupted.
+    pub fn ran(&self) -> usize {
+        self.executed + self.unsupported + self.varying + self.failed
+    }
+}
+
 /// How a run ended, for the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {

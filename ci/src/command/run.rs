@@ -139,8 +139,7 @@ impl Run {
             None => Ok(status.into()),
             Some(code) => {
                 let summary = &report.summary;
-                let ran = summary.executed + summary.unsupported + summary.varying + summary.failed;
-                let all = summary.expected;
+                let (ran, all) = (summary.ran(), summary.expected);
                 let goes_on = match &self.resume {
                     Some(path) => format!("the cells are kept in {}, and the same command goes on", path.display()),
                     None => "with --resume FILE a run goes on".to_owned(),

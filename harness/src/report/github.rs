@@ -1,7 +1,7 @@
 //! The report as workflow commands, which become annotations at the scenarios' files.
 
 use crate::report::Report;
-use crate::report::table::say_counts;
+use crate::report::table::say_status;
 use crate::review::{Finding, FindingKind};
 use crate::scenario::name::ScenarioName;
 
@@ -9,7 +9,10 @@ use crate::scenario::name::ScenarioName;
 /// repository sees it.
 pub fn render(report: &Report, file_of: &dyn Fn(&ScenarioName) -> Option<String>) -> String {
     let mut text: String = report.findings.iter().map(|finding| annotation(finding, file_of)).collect();
-    let said = if report.findings.is_empty() { "as expected".to_owned() } else { say_counts(&report.findings) };
+    let said = match say_status(report) {
+        (status, None) => status.to_owned(),
+        (_, Some(counts)) => counts,
+    };
     let summary = &report.summary;
     text.push_str(&format!(
         "::notice title=keyalike::{}\n",

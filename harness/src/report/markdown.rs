@@ -2,17 +2,16 @@
 
 use crate::comparison::Difference;
 use crate::report::paint::count;
-use crate::report::table::say_counts;
-use crate::report::{Answer, CellReport, Report, Row, Status};
+use crate::report::table::say_status;
+use crate::report::{Answer, CellReport, Report, Row};
 use crate::verdict::Verdict;
 
 /// Returns the report as Markdown.
 pub fn render(report: &Report) -> String {
     let summary = &report.summary;
-    let verdict = match report.status() {
-        Status::Expected => "as expected".to_owned(),
-        Status::Unexpected => format!("**not as expected**: {}", say_counts(&report.findings)),
-        Status::Failed => format!("**failed**: {}", say_counts(&report.findings)),
+    let verdict = match say_status(report) {
+        (status, None) => status.to_owned(),
+        (status, Some(counts)) => format!("**{status}**: {counts}"),
     };
     let mut lines = vec![
         format!(

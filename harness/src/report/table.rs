@@ -410,10 +410,10 @@ impl Page {
             summary.snapshots, summary.snapshots_changed, summary.snapshots_missing
         ));
         self.line(&format!("  ledger       {}", count_entries(summary.stale)));
-        let (style, text) = match report.status() {
-            Status::Expected => (GOOD, "as expected".to_owned()),
-            Status::Unexpected => (BAD, format!("not as expected: {}", say_counts(&report.findings))),
-            Status::Failed => (BAD, format!("failed: {}", say_counts(&report.findings))),
+        let style = if report.status() == Status::Expected { GOOD } else { BAD };
+        let text = match say_status(report) {
+            (status, None) => status.to_owned(),
+            (status, Some(counts)) => format!("{status}: {counts}"),
         };
         let text = self.paint(style, &text);
         self.line("");
@@ -450,8 +450,19 @@ fn fold(group: &Group<'_>, shown: usize) -> String {
     format!(": {total}: {}", parts.join(", "))
 }
 
+/// Says how the run ended, and how many findings of each kind there are, if there are any.
+pub(super) fn say_status(report: &Report) -> (&'static str, Option<String>) {
+    let counts = || Some(say_counts(&report.findings));
+    match report.status() {
+        Status::Expected if report.summary.ran() < report.summary.expected => ("as expected, as far as it came", None),
+        Status::Expected => ("as expected", None),
+        Status::Unexpected => ("not as expected", counts()),
+        Status::Failed => ("failed", counts()),
+    }
+}
+
 /// Counts findings by their kind: `3 unreviewed violations, 1 stale ledger entry`.
-pub(super) fn say_counts(findings: &[Finding]) -> String {
+fn say_counts(findings: &[Finding]) -> String {
     let kinds = findings.chunk_by(|one, next| one.kind == next.kind);
     let texts: Vec<String> = kinds.map(|same| format!("{} x {}", same.len(), same[0].kind.title())).collect();
     texts.join(", ")
