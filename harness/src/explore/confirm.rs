@@ -97,6 +97,7 @@ fn told_grants(program: &Program, outcome: &Outcome) -> Grants {
     (granted.collect(), events().filter(|event| matches!(event.what, What::NotRun { .. })).count())
 }
 
+/// Runs a script on the live driver and has the oracle judge it.
 pub(super) fn drive_once(locks: &Explorable, script: &Scenario) -> Result<(Arc<Program>, Outcome), ExploreError> {
     let program = Program::new(Arc::new(script.clone()))
         .map_err(|error| ExploreError::Script { scenario: script.name.to_string(), why: error.to_string() })?;

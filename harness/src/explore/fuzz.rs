@@ -14,14 +14,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::drive_once;
 use super::plan::Plan;
 use super::print::script;
 use super::random::Random;
 use super::strategy::{Sampled, Sampler};
 use super::{Bounds, Budget, Explorable, ExploreError, Found, Options, Search, Strategy, is_fault};
-use crate::driver::program::Program;
-use crate::driver::{Runs, Seat, drive};
-use crate::executor::Executor;
 use crate::outcome::{Outcome, is_message};
 use crate::scenario::{Scenario, Span, Within};
 use crate::verdict::Verdict;
@@ -303,21 +301,9 @@ fn hunt(locks: &Explorable, scenario: &Scenario, options: &Options) -> Result<(O
     Ok((first, report.schedules))
 }
 
-/// Runs a script on the live driver and has the oracle judge it.
+/// Returns what comes of a script on the live driver.
 fn judged(locks: &Explorable, script: &Scenario) -> Result<Outcome, ExploreError> {
-    let program = Program::new(Arc::new(script.clone()))
-        .map_err(|error| ExploreError::Script { scenario: script.name.to_string(), why: error.to_string() })?;
-    let mut outcome = None;
-    let receive = &mut |transcript| outcome = Some(Outcome::of(transcript));
-    drive(
-        &Arc::new(Executor::default()),
-        locks.make(),
-        &Arc::new(program),
-        Runs::new(Seat::BlockOn, 1),
-        None,
-        receive,
-    )?;
-    Ok(outcome.expect("a run without an error has a transcript"))
+    Ok(drive_once(locks, script)?.1)
 }
 
 /// Returns what a library does in a script that stays within the window, without the words of messages.

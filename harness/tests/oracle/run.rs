@@ -26,14 +26,17 @@ pub(crate) fn program(objects: &str, script: &str) -> Arc<Program> {
 
 /// Runs `program` on `lock`, in a worker if it asks for one or if `isolate` says so.
 pub(crate) fn run(lock: &str, program: &Arc<Program>, isolate: bool) -> Result<Outcome, CellError> {
-    let backend = locks::backend(lock).unwrap_or_else(|| panic!("there is no lock {lock}"));
-    run_cell(&*backend, program, &Options { isolate, ..Options::once(Arc::clone(&WORKERS)) })
+    run_as(lock, program, &Options { isolate, ..Options::once(Arc::clone(&WORKERS)) })
 }
 
 /// Runs `program` on `lock` a hundred times in each seat, unless it is broken off before.
 pub(crate) fn run_often(lock: &str, program: &Arc<Program>, breaks_off: fn() -> bool) -> Result<Outcome, CellError> {
+    run_as(lock, program, &Options { runs: 100, breaks_off, ..Options::once(Arc::clone(&WORKERS)) })
+}
+
+fn run_as(lock: &str, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
     let backend = locks::backend(lock).unwrap_or_else(|| panic!("there is no lock {lock}"));
-    run_cell(&*backend, program, &Options { runs: 100, breaks_off, ..Options::once(Arc::clone(&WORKERS)) })
+    run_cell(&*backend, program, options)
 }
 
 /// Returns whether a verdict speaks against the lock, and not of the script.
