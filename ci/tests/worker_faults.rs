@@ -119,7 +119,11 @@ fn a_worker_that_gives_no_hello_is_an_error(#[case] script: &str, #[case] said: 
 )]
 #[case::names_an_unknown_object("started; granted | sed 's/\"object\": 0/\"object\": 9/'", 3, "it names object 9")]
 #[case::names_an_unknown_step("started; granted | sed 's/\"step\": 0/\"step\": 9/'", 3, "it names step 9")]
-#[case::gives_no_trials("started; granted; outcome | sed 's/\"refused\"//'", 3, "it gives 0 trials of 1 objects")]
+#[case::gives_no_trials(
+    "started; granted; outcome | sed 's/\"refused\"//'",
+    3,
+    "it gives 0 trials where the script has 1 probes"
+)]
 #[case::answers_another_job("job=99; started; granted; outcome", 3, "this is run 0 of job")]
 #[case::does_not_start("granted; outcome", 3, "it comes before `started`")]
 #[case::starts_twice("started; started", 3, "the run has started already")]

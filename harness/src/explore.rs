@@ -101,7 +101,7 @@ pub(crate) fn typed<M, F>(
     primitive: Primitive,
     make: fn() -> M,
     frame: fn(Arc<M>, Request) -> F,
-    probe: fn(&M, &mut dyn FnMut(bool)),
+    probe: fn(&M, Request, &mut dyn FnMut(bool)),
 ) -> Box<dyn Machine>
 where
     M: Send + Sync + 'static,

@@ -13,8 +13,7 @@ use std::task::{Context, Poll, Waker};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::Request;
-use crate::scenario::Place;
+use crate::primitive::{Place, Request};
 
 /// A live object that tasks share, such as one mutex.
 pub trait Object: Send + Sync {
@@ -23,12 +22,12 @@ pub trait Object: Send + Sync {
     /// A blocking operation blocks inside its first poll.
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation;
 
-    /// Tries it from outside, and gives back at once what it got; calls `tried` in between with whether it was free. Only for
-    /// a primitive that can be tried.
+    /// Tries it from outside by `request`, which never waits, and gives back at once what it got; calls `tried` in between
+    /// with whether it got something.
     ///
     /// By default with an operation, which may be more than a try needs.
-    fn probe(self: Arc<Self>, tried: &mut dyn FnMut(bool)) {
-        let mut operation = self.operation(Request::TryAcquire, Place::Task);
+    fn probe(self: Arc<Self>, request: Request, tried: &mut dyn FnMut(bool)) {
+        let mut operation = self.operation(request, Place::Task);
         operation.object = touched();
         tried(operation.poll(&mut Context::from_waker(Waker::noop())) == Poll::Ready(Reply::Granted));
     }
@@ -42,6 +41,8 @@ pub struct Operation {
     frame: Option<Pin<Box<dyn Future<Output = Reply> + Send>>>,
     /// Which of a program's objects it works on.
     object: Option<usize>,
+    /// Whether its frame awaits [`made`].
+    is_made_first: bool,
 }
 
 /// What came of an operation.
@@ -51,10 +52,29 @@ pub enum Reply {
     Granted,
     /// It gave an error instead.
     Refused(Message),
-    /// It was a question, and this is the answer, verbatim.
-    Answer(String),
+    /// It was a question, and this is the answer.
+    Answer(Answer),
     /// The library has no such operation.
     Unsupported,
+}
+
+/// Answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Yes or no.
+    Flag(bool),
+    /// A text, verbatim.
+    Text(String),
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Flag(true) => f.pad("yes"),
+            Answer::Flag(false) => f.pad("no"),
+            Answer::Text(text) => f.pad(text),
+        }
+    }
 }
 
 /// The text of an error or a panic, verbatim but for the numbers of tasks.
@@ -170,6 +190,36 @@ thread_local! {
     static HANDOVER: Cell<Option<Handover>> = const { Cell::new(None) };
 }
 
+thread_local! {
+    /// Whether the frame that is polled now is to suspend once it has made the library's future.
+    static PREPARING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Suspends a frame once between the making of the library's future and its first poll, if its operation is only
+/// prepared; passes at once otherwise. A frame awaits this behind the library's call, so that whatever a library does
+/// when a future is made is done by then.
+pub async fn made() {
+    std::future::poll_fn(|_| if PREPARING.take() { Poll::Pending } else { Poll::Ready(()) }).await;
+}
+
+/// Polls a frame up to its [`made`]: the library makes its future, and nothing polls it. `poll` polls the frame once.
+pub(crate) fn preparing(poll: impl FnOnce(&mut Context<'_>) -> bool) {
+    PREPARING.set(true);
+    // Also if the library's call panics.
+    let _unset = Unset;
+    let is_pending = poll(&mut Context::from_waker(Waker::noop()));
+    debug_assert!(is_pending, "a frame suspends when its future is made");
+}
+
+/// Ends the preparing of a frame.
+struct Unset;
+
+impl Drop for Unset {
+    fn drop(&mut self) {
+        PREPARING.set(false);
+    }
+}
+
 /// Returns whether the frame that was polled last on this thread has just suspended in [`hold`]. Asked once.
 pub(crate) fn took_hold() -> bool {
     HOLDING.take()
@@ -196,7 +246,21 @@ impl Operation {
     /// Returns the operation that runs `frame`: it replies what the frame returns, or [`Reply::Granted`] when the frame
     /// awaits [`hold`].
     pub fn new(frame: impl Future<Output = Reply> + Send + 'static) -> Self {
-        Self { frame: Some(Box::pin(frame)), object: None }
+        Self { frame: Some(Box::pin(frame)), object: None, is_made_first: false }
+    }
+
+    /// Returns the operation that runs `frame`, which awaits [`made`] when the library has made its future.
+    pub fn made_first(frame: impl Future<Output = Reply> + Send + 'static) -> Self {
+        let mut operation = Self::new(frame);
+        operation.is_made_first = true;
+        operation
+    }
+
+    /// Has the library make its future, which is not polled. Only before the first poll, and only of an operation that waits.
+    pub fn prepare(&mut self) {
+        if self.is_made_first {
+            preparing(|cx| self.poll(cx).is_pending());
+        }
     }
 
     /// Returns the same operation, known to work on an object of a program.

@@ -1,90 +1,210 @@
-//! The synchronisation primitives and what can be asked of them.
+//! The synchronisation primitives, as data: their words, the modes in which they are held, and their models.
 //!
-//! A primitive is one file below this module: its words, the trait that an adapter implements, and the way from the
-//! one to the other. It judges nothing: its sequential model belongs to the oracle.
+//! A primitive is one file below this module and one row in [`primitives!`]. Everything else reads the tables: no other
+//! module of the harness names a primitive, a verb or a mode.
 
+pub mod model;
 pub mod mutex;
+pub mod request;
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A primitive that a scenario can declare an object of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Primitive {
+use model::{Admission, Expected, Model};
+pub use request::{Claim, Place, Request};
+
+/// Words, results and modes of one primitive.
+#[derive(Debug)]
+pub struct Table {
+    /// Word that declares an object, such as `mutex`.
+    pub word: &'static str,
+    /// What is declared, with its article, such as `a mutex`.
+    pub noun: &'static str,
+    /// Argument of the declaration.
+    pub argument: Argument,
+    /// Modes in which a task can hold it.
+    pub modes: &'static [Mode],
+    /// Steps that a task can take on it.
+    pub verbs: &'static [Verb],
+}
+
+/// Argument of a declaration, such as the permits of a semaphore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// There is none: `mutex m`.
+    None,
+    /// A number: `semaphore s 2`. The text names it in messages.
+    Number(&'static str),
+    /// A word and a number, which may be left out: `rwlock l readers 2`.
+    Optional(&'static str),
+}
+
+/// One way to hold an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mode {
+    /// Result of the step that is granted it, such as `acquired for reading`.
+    pub granted: &'static str,
+    /// What a task that holds it does, with `{n}` for the amount and `{x}` for the object: `holds {x}`.
+    pub holds: &'static str,
+    /// What a task that waits for it does: `waits for {x}`.
+    pub waits: &'static str,
+    /// Word of the mode in a probe, where an object has several.
+    pub probe: &'static str,
+    /// Whether most libraries have it, so that every object is probed in it.
+    pub is_common: bool,
+}
+
+/// One verb of a primitive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// Word of the step.
+    pub word: &'static str,
+    /// What it does to the object.
+    pub effect: Effect,
+    /// Whether it can wait. Then it can be started, kept, cancelled and made in a blocking way.
+    pub waits: bool,
+    /// Number behind the object.
+    pub amount: Amount,
+    /// What it does, in one line.
+    pub meaning: &'static str,
+}
+
+/// What a verb does to its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Takes it: a grant is a hold in the mode of this index.
+    Take(u8),
+    /// Asks whether somebody holds it: `yes` or `no`.
+    AskHeld,
+    /// Prints it with `{:?}`.
+    Print,
+}
+
+/// Number that a step gives behind its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// It gives none.
+    None,
+    /// It may give one; left out, it is 1.
+    Optional,
+    /// It gives one.
+    Needed,
+}
+
+impl Verb {
+    /// Returns the row of a verb that neither waits nor gives a number.
+    pub(crate) const fn new(word: &'static str, effect: Effect, meaning: &'static str) -> Self {
+        Self { word, effect, waits: false, amount: Amount::None, meaning }
+    }
+
+    /// Returns the same verb, which can wait.
+    pub(crate) const fn waiting(mut self) -> Self {
+        self.waits = true;
+        self
+    }
+}
+
+/// Writes the enum of the primitives, their tables and their models from one row each.
+macro_rules! primitives {
+    ($($(#[$doc:meta])* $name:ident = $module:ident),+ $(,)?) => {
+        /// A primitive that a scenario can declare an object of.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum Primitive {
+            $($(#[$doc])* $name),+
+        }
+
+        impl Primitive {
+            /// Every primitive that this version knows. New ones go to the end: the wire depends on the order.
+            pub const ALL: &[Primitive] = &[$(Primitive::$name),+];
+
+            /// Returns its words.
+            pub fn table(self) -> &'static Table {
+                match self {
+                    $(Primitive::$name => &$module::TABLE),+
+                }
+            }
+
+            /// Returns the model of a new object that was declared with `argument`.
+            pub fn model(self, argument: Option<u64>) -> State {
+                match self {
+                    $(Primitive::$name => State::$name(<$module::Model as Model>::new(argument))),+
+                }
+            }
+        }
+
+        /// Model of one object, with static dispatch.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "the variants are those of `Primitive`")]
+        pub enum State {
+            $($name($module::Model)),+
+        }
+
+        impl State {
+            /// As [`Model::admits`].
+            pub fn admits(&self, claim: Claim, holds: impl Iterator<Item = Claim> + Clone) -> Admission {
+                match self {
+                    $(State::$name(model) => model.admits(claim, holds)),+
+                }
+            }
+
+            /// As [`Model::answer`].
+            pub fn answer(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Expected {
+                match self {
+                    $(State::$name(model) => model.answer(request, holds)),+
+                }
+            }
+        }
+    };
+}
+
+primitives! {
     /// Mutual exclusion: at most one guard at a time.
-    Mutex,
+    Mutex = mutex,
 }
 
 impl Primitive {
-    /// Every primitive that this version knows.
-    pub const ALL: [Primitive; 1] = [Primitive::Mutex];
-
     /// Returns the word that declares an object of this primitive.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Primitive::Mutex => "mutex",
-        }
+        self.table().word
     }
 
-    /// Returns what can be asked of an object of this primitive.
-    pub fn requests(self) -> &'static [Request] {
-        match self {
-            Primitive::Mutex => mutex::REQUESTS,
-        }
+    /// Returns the primitive that `word` declares an object of.
+    pub fn from_word(word: &str) -> Option<Primitive> {
+        Primitive::ALL.iter().copied().find(|primitive| primitive.as_str() == word)
+    }
+
+    /// Returns everything that can be asked of an object, with the amount 1 where there is one.
+    pub fn requests(self) -> impl Iterator<Item = Request> {
+        (0..self.table().verbs.len()).map(move |index| Request::new(self, index as u8))
+    }
+
+    /// Returns what the step `word` asks of an object.
+    pub fn request(self, word: &str) -> Option<Request> {
+        self.requests().find(|request| request.as_str() == word)
+    }
+
+    /// Returns the first request that waits for a hold: what a plain program asks.
+    pub fn plain_wait(self) -> Request {
+        let mut waits = self.requests().filter(|request| request.waits());
+        waits.next().expect("a primitive that never waits is no primitive")
+    }
+
+    /// Returns the requests by which the conductor tries an object from outside, in the order of the modes: one a mode.
+    pub fn tries(self) -> impl Iterator<Item = Request> {
+        let tries = move |mode: usize| {
+            let is_try =
+                |request: &Request| !request.waits() && request.takes() && request.claim().mode as usize == mode;
+            self.requests().find(is_try)
+        };
+        (0..self.table().modes.len()).filter_map(tries)
     }
 }
 
 impl fmt::Display for Primitive {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// What a task asks of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Request {
-    /// Take it, waiting as long as need be.
-    Acquire,
-    /// Take it if that needs no waiting.
-    TryAcquire,
-    /// Say whether somebody holds it.
-    IsLocked,
-    /// Print it with `{:?}`.
-    Debug,
-}
-
-impl Request {
-    /// Every request.
-    pub const ALL: [Request; 4] = [Request::Acquire, Request::TryAcquire, Request::IsLocked, Request::Debug];
-
-    /// Returns the verb of a step that makes this request.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Request::Acquire => "acquire",
-            Request::TryAcquire => "try-acquire",
-            Request::IsLocked => "is-locked",
-            Request::Debug => "debug",
-        }
-    }
-
-    /// Returns whether a grant of this request is a guard, which can be held and released.
-    pub fn grants(self) -> bool {
-        matches!(self, Request::Acquire | Request::TryAcquire)
-    }
-
-    /// Returns whether this request can wait, so that it can be started, kept, cancelled and made in a blocking way.
-    pub fn waits(self) -> bool {
-        matches!(self, Request::Acquire)
-    }
-}
-
-impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

@@ -167,9 +167,9 @@ pub struct Ended {
     pub job: u64,
     /// The run, from 0.
     pub run: usize,
-    /// One per object, tried while everybody still held and waited. Empty if the run did not come so far.
+    /// One per probe of the script, tried while everybody still held and waited. Empty if the run did not come so far.
     pub probe: Trials,
-    /// One per object, tried after all let go. Empty if the run did not come so far.
+    /// One per probe of the script, tried after all let go. Empty if the run did not come so far.
     pub rest: Trials,
     /// Why the script did not come to its end, if it did not.
     pub fault: Option<Fault>,
@@ -208,8 +208,8 @@ pub enum Breach {
         /// How many there are.
         count: usize,
     },
-    /// As many trials as objects, or none.
-    #[error("it gives {given} trials of {count} objects")]
+    /// As many trials as probes of the script, or none.
+    #[error("it gives {given} trials where the script has {count} probes")]
     Trials {
         /// How many.
         given: usize,
@@ -251,7 +251,7 @@ pub fn check_at(program: &Program, at: At) -> Result<(), Breach> {
 ///
 /// [`Breach`].
 pub fn check_end(program: &Program, end: &Ended) -> Result<(), Breach> {
-    let count = program.objects().len();
+    let count = program.probes.len();
     for trials in [&end.probe, &end.rest] {
         let is_left_out = trials.is_empty() && end.fault.is_some();
         if trials.len() != count && !is_left_out {

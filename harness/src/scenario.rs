@@ -12,6 +12,7 @@ pub mod vocabulary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::primitive::Place;
 use crate::primitive::{Primitive, Request};
 use crate::verdict::{Grade, Verdict};
 use name::{FutureName, ObjectName, RuleId, ScenarioName, ScopeName, TaskName, Who};
@@ -244,18 +245,6 @@ pub struct Operation {
     pub object: ObjectName,
 }
 
-/// Where an operation runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// In the task, as a future.
-    Task,
-    /// On a thread of its own, in the blocking way (`acquire m blocking`).
-    Thread,
-    /// On the runtime's own thread, in the blocking way (`acquire m blocking inside`).
-    Inside,
-}
-
 /// What `send` moves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -284,10 +273,9 @@ pub enum WakerEvent {
 pub enum Reaction {
     /// `release m`: drops a guard that the task held when it gave the order.
     Release(ObjectName),
-    /// `try-acquire m`: tries to take the object, and keeps the guard for the task.
-    TryAcquire(ObjectName),
-    /// `is-locked m`: asks, and records the answer.
-    IsLocked(ObjectName),
+    /// `try-acquire m`, `is-locked m` and whatever else never waits: makes the request, and keeps the guard for the task or
+    /// records the answer.
+    Ask(Operation),
     /// `poll`: polls what its task waits for, at once, inside the wake.
     Poll,
     /// `panic`: panics with the message `boom`.
@@ -395,6 +383,19 @@ impl Step {
         let crowd = self.who().map(|who| who.members().map(|task| self.for_who(task.into())));
         let alone = self.who().is_none().then(|| self.clone());
         crowd.into_iter().flatten().chain(alone)
+    }
+}
+
+impl Action {
+    /// Returns what it asks of an object, if it asks something.
+    pub fn operation(&self) -> Option<&Operation> {
+        match self {
+            Action::Ask { operation, .. }
+            | Action::Start { operation, .. }
+            | Action::Prepare { operation, .. }
+            | Action::On { reaction: Reaction::Ask(operation), .. } => Some(operation),
+            _ => None,
+        }
     }
 }
 

@@ -32,15 +32,15 @@ pub struct Transcript {
 pub struct Record {
     /// The events, in the order in which they happened.
     pub events: Vec<Event>,
-    /// One per object, tried while everybody still held and waited.
+    /// One per probe of the program, tried while everybody still held and waited.
     pub probe: Trials,
-    /// One per object, tried after all let go.
+    /// One per probe of the program, tried after all let go.
     pub rest: Trials,
     /// Why the script did not come to its end, if it did not.
     pub fault: Option<Fault>,
 }
 
-/// What the conductor's tries found, in the order of the objects. Few scripts have more than a handful.
+/// What the conductor's tries found, in the order of the program's probes. Few scripts have more than a handful.
 pub type Trials = SmallVec<[Trial; 8]>;
 
 /// What a try by the conductor found.
@@ -151,6 +151,10 @@ pub enum Role {
     Waker,
 }
 
+fn is_first(mode: &u8) -> bool {
+    *mode == 0
+}
+
 /// What can happen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -222,7 +226,12 @@ pub enum What {
     /// That made the object panic.
     ObjectPanicked { object: ObjectIndex, message: Message },
     /// The conductor tried an object, in a probe.
-    Tried { object: ObjectIndex, trial: Trial },
+    Tried {
+        object: ObjectIndex,
+        #[serde(default, skip_serializing_if = "is_first")]
+        mode: u8,
+        trial: Trial,
+    },
     /// The step could not be taken.
     NotRun { reason: Reason },
 }

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::primitive::Request;
+use crate::primitive::{Effect, Primitive, Request};
 use crate::scenario::name::{ObjectName, TaskName, Who};
-use crate::scenario::{Action, Line, Reaction, Scenario, Step, WakerEvent};
+use crate::scenario::{Action, Line, Operation, Reaction, Scenario, Step, WakerEvent};
 
 /// The most variants of one script.
 pub const VARIANTS_MAX: usize = 64;
@@ -53,7 +53,7 @@ pub fn variants(scenario: &Scenario, twists: &[Twist]) -> (Vec<(Twist, Scenario)
             Twist::BudgetSpent => variants.extend(spent(scenario).into_iter().map(|variant| (*twist, variant))),
             _ => {
                 let acting = waits(scenario).into_iter().filter_map(|(task, object)| {
-                    let step = on_wake(task, reaction(*twist, object)?);
+                    let step = on_wake(task, reaction(*twist, primitive_of(scenario, &object)?, object)?);
                     let mut changed = changed(scenario);
                     changed.lines.insert(0, Line::new(vec![step]));
                     Some((*twist, changed))
@@ -67,16 +67,25 @@ pub fn variants(scenario: &Scenario, twists: &[Twist]) -> (Vec<(Twist, Scenario)
     (variants, more)
 }
 
+fn primitive_of(scenario: &Scenario, name: &ObjectName) -> Option<Primitive> {
+    scenario.objects.iter().find(|object| object.name == *name).map(|object| object.primitive)
+}
+
 /// Returns the script without what its rule accepts: that speaks of the script as it was.
 fn changed(scenario: &Scenario) -> Scenario {
     Scenario { accepts: Vec::new(), ..scenario.clone() }
 }
 
-fn reaction(twist: Twist, object: ObjectName) -> Option<Reaction> {
+/// Returns the question whether somebody holds an object of `primitive`, if there is one.
+fn question(primitive: Primitive) -> Option<Request> {
+    primitive.requests().find(|request| request.verb().effect == Effect::AskHeld)
+}
+
+fn reaction(twist: Twist, primitive: Primitive, object: ObjectName) -> Option<Reaction> {
     Some(match twist {
         Twist::WakerPolls => Reaction::Poll,
-        Twist::WakerAsks => Reaction::IsLocked(object),
-        Twist::WakerTries => Reaction::TryAcquire(object),
+        Twist::WakerAsks => Reaction::Ask(Operation { request: question(primitive)?, object }),
+        Twist::WakerTries => Reaction::Ask(Operation { request: primitive.tries().next()?, object }),
         Twist::WakerPanics => Reaction::Panic,
         Twist::BudgetSpent => return None,
     })
@@ -97,7 +106,7 @@ fn waits(scenario: &Scenario) -> BTreeSet<(TaskName, ObjectName)> {
             }
             _ => continue,
         };
-        if operation.request == Request::Acquire {
+        if operation.request.waits() {
             waits.extend(who.members().map(|member| (member, operation.object.clone())));
         }
     }
@@ -110,7 +119,7 @@ fn spent(scenario: &Scenario) -> Vec<Scenario> {
     for (place, line) in scenario.lines.iter().enumerate() {
         for (within, step) in line.steps.iter().enumerate() {
             let Step::Task { who, action: Action::Ask { operation, .. } } = step else { continue };
-            if operation.request == Request::Acquire && who.count() == 1 {
+            if operation.request.waits() && who.count() == 1 {
                 let mut changed = changed(scenario);
                 let spend = Step::Task { who: *who, action: Action::SpendBudget };
                 changed.lines[place].steps.insert(within, spend);

@@ -180,7 +180,7 @@ fn what() -> impl Strategy<Value = What> {
         message().prop_map(|message| What::Aborted { ending: Some(Ending::Aborted(message)) }),
         message().prop_map(|message| What::Joined { ending: Ending::Panicked(message) }),
         (object.clone(), message()).prop_map(|(object, message)| What::ObjectPanicked { object, message }),
-        (object.clone(), trial()).prop_map(|(object, trial)| What::Tried { object, trial }),
+        (object.clone(), 0..3_u8, trial()).prop_map(|(object, mode, trial)| What::Tried { object, mode, trial }),
         object.prop_map(|object| What::NotRun { reason: Reason::ObjectGone { object } }),
         (0usize..2).prop_map(|scope| What::NotRun { reason: Reason::NotInScope { scope } }),
         prop::sample::select(vec![

@@ -1,7 +1,7 @@
 //! Every pair of mutex verbs by two tasks, plain and followed by a cancel or an abort of the second: generated, so that
 //! no combination is left out because nobody thought of it.
 
-use harness::primitive::{Primitive, Request};
+use harness::primitive::{Primitive, Request, mutex};
 use harness::scenario::name::{NameError, ScenarioName, TaskName};
 use harness::scenario::{Accept, Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
 use harness::verdict::{Grade, Verdict};
@@ -27,10 +27,10 @@ enum Suffix {
 /// Every verb of a mutex that runs in a task. Those that block a thread need a process each; the theme `blocking` has
 /// them.
 const DEEDS: &[Deed] = &[
-    Deed { name: "acquire", before: nothing, action: || ask(Request::Acquire) },
-    Deed { name: "try-acquire", before: nothing, action: || ask(Request::TryAcquire) },
-    Deed { name: "is-locked", before: nothing, action: || ask(Request::IsLocked) },
-    Deed { name: "debug", before: nothing, action: || ask(Request::Debug) },
+    Deed { name: "acquire", before: nothing, action: || ask(mutex::ACQUIRE) },
+    Deed { name: "try-acquire", before: nothing, action: || ask(mutex::TRY_ACQUIRE) },
+    Deed { name: "is-locked", before: nothing, action: || ask(mutex::IS_LOCKED) },
+    Deed { name: "debug", before: nothing, action: || ask(mutex::DEBUG) },
     Deed { name: "release", before: acquire, action: || Ok(Action::Release { object: "m".parse()? }) },
     Deed { name: "forget", before: acquire, action: || Ok(Action::Forget { object: "m".parse()? }) },
     Deed {
@@ -49,7 +49,7 @@ const DEEDS: &[Deed] = &[
     Deed { name: "drop", before: || Ok(vec![start()?]), action: || Ok(Action::Drop { future: "x".parse()? }) },
     Deed {
         name: "leave",
-        before: || Ok(vec![Action::Enter { scope: "f".parse()? }, ask(Request::Acquire)?]),
+        before: || Ok(vec![Action::Enter { scope: "f".parse()? }, ask(mutex::ACQUIRE)?]),
         action: || Ok(Action::Leave { scope: "f".parse()? }),
     },
 ];
@@ -59,7 +59,7 @@ fn nothing() -> Result<Vec<Action>, NameError> {
 }
 
 fn acquire() -> Result<Vec<Action>, NameError> {
-    Ok(vec![ask(Request::Acquire)?])
+    Ok(vec![ask(mutex::ACQUIRE)?])
 }
 
 fn operation(request: Request) -> Result<Operation, NameError> {
@@ -71,11 +71,11 @@ fn ask(request: Request) -> Result<Action, NameError> {
 }
 
 fn start() -> Result<Action, NameError> {
-    Ok(Action::Start { future: "x".parse()?, operation: operation(Request::Acquire)? })
+    Ok(Action::Start { future: "x".parse()?, operation: operation(mutex::ACQUIRE)? })
 }
 
 fn prepare() -> Result<Action, NameError> {
-    Ok(Action::Prepare { future: "x".parse()?, operation: operation(Request::Acquire)? })
+    Ok(Action::Prepare { future: "x".parse()?, operation: operation(mutex::ACQUIRE)? })
 }
 
 /// Returns every pair, in the order of the table.

@@ -7,9 +7,8 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use harness::object::{Message, Object, Operation, Reply, hold};
-use harness::primitive::Request;
-use harness::scenario::Place;
+use harness::object::{Answer, Message, Object, Operation, Reply, hold};
+use harness::primitive::{Place, Request, mutex};
 
 /// Whether the release has a try of its own.
 pub(crate) const HAS_TRY: bool = cfg!(any(feature = "try_acquire", feature = "try_plain"));
@@ -31,15 +30,14 @@ impl Object for Lacking {
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation {
         let object = Arc::clone(&self.object);
         match request {
-            Request::Debug if !cfg!(feature = "debug") => Operation::new(async { Reply::Unsupported }),
-            Request::Debug => object.operation(request, place),
+            mutex::DEBUG if !cfg!(feature = "debug") => Operation::new(async { Reply::Unsupported }),
+            mutex::DEBUG => object.operation(request, place),
             _ if HAS_TRY => object.operation(request, place),
-            Request::Acquire => counted(object.operation(request, place), Arc::clone(&self.held)),
-            Request::TryAcquire => try_once(object, Arc::clone(&self.held)),
-            Request::IsLocked => {
+            mutex::ACQUIRE => counted(object.operation(request, place), Arc::clone(&self.held)),
+            mutex::TRY_ACQUIRE => try_once(object, Arc::clone(&self.held)),
+            mutex::IS_LOCKED => {
                 let held = Arc::clone(&self.held);
-                let answer = move || if held.load(Ordering::SeqCst) > 0 { "yes" } else { "no" };
-                Operation::new(async move { Reply::Answer(answer().to_owned()) })
+                Operation::new(async move { Reply::Answer(Answer::Flag(held.load(Ordering::SeqCst) > 0)) })
             }
             _ => Operation::new(async { Reply::Unsupported }),
         }
@@ -81,7 +79,7 @@ fn try_once(object: Arc<dyn Object>, held: Arc<AtomicUsize>) -> Operation {
         if held.load(Ordering::SeqCst) > 0 {
             return Reply::Refused(Message::none());
         }
-        let mut operation = object.operation(Request::Acquire, Place::Task);
+        let mut operation = object.operation(mutex::ACQUIRE, Place::Task);
         let polled = poll_fn(|cx| std::task::Poll::Ready(operation.poll(cx))).await;
         match polled {
             std::task::Poll::Ready(Reply::Granted) => {

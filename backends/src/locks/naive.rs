@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use harness::backend::LockLibrary;
-use harness::object::{Message, Object, Operation, Reply, hold};
-use harness::primitive::mutex::MutexCapabilities;
-use harness::primitive::{Primitive, Request};
-use harness::scenario::Place;
+use harness::object::{Answer, Message, Object, Operation, Reply, hold};
+use harness::primitive::mutex::{self, MutexCapabilities};
+use harness::primitive::{Place, Primitive, Request};
 use tokio::sync::Mutex;
 
 /// The naive remedy over tokio::sync.
@@ -51,17 +50,15 @@ impl NaiveMutex {
 impl Object for NaiveMutex {
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation {
         match (request, place) {
-            (Request::Acquire, Place::Task) => self.acquire(),
-            (Request::TryAcquire, _) => Operation::new(async move {
+            (mutex::ACQUIRE, Place::Task) => self.acquire(),
+            (mutex::TRY_ACQUIRE, _) => Operation::new(async move {
                 match self.0.try_lock() {
                     Ok(_guard) => hold().await,
                     Err(error) => Reply::Refused(Message::of(&error)),
                 }
             }),
-            (Request::IsLocked, _) => {
-                Operation::new(async move { Reply::Answer(if self.is_locked() { "yes" } else { "no" }.to_owned()) })
-            }
-            (Request::Debug, _) => Operation::new(async move { Reply::Answer(format!("{:?}", self.0)) }),
+            (mutex::IS_LOCKED, _) => Operation::new(async move { Reply::Answer(Answer::Flag(self.is_locked())) }),
+            (mutex::DEBUG, _) => Operation::new(async move { Reply::Answer(Answer::Text(format!("{:?}", self.0))) }),
             _ => Operation::new(async { Reply::Unsupported }),
         }
     }

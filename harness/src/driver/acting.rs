@@ -12,9 +12,9 @@ use super::program::{ObjectIndex, ReactionDeed};
 use super::run::{Run, lock};
 use super::task::{Belonging, Pending, boom, what};
 use crate::object::{Message, Operation, Reply, touched};
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::quiescence::TaskIndex;
-use crate::scenario::{Place, WakerEvent};
+use crate::scenario::WakerEvent;
 use crate::transcript::{At, Role, What};
 
 /// The acting waker of one task: its orders, and what it shares with the task.
@@ -96,8 +96,7 @@ impl Acting {
                 self.record(What::Released { object });
                 drop(guard);
             }
-            ReactionDeed::TryAcquire(object) => self.ask(object, Request::TryAcquire),
-            ReactionDeed::IsLocked(object) => self.ask(object, Request::IsLocked),
+            ReactionDeed::Ask { object, request } => self.ask(object, request),
             ReactionDeed::Poll => self.poll(),
             ReactionDeed::Panic => {
                 self.record(What::Panicked { scripted: true, message: Message::text(boom()) });

@@ -12,6 +12,7 @@ use super::task::{Task, is_scripted};
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX, Runs};
 use crate::object::{Message, Object, Touch};
+use crate::primitive::Request;
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
 use crate::transcript::{At, Fault, Reason, Record, Role, Trial, Trials, What};
@@ -339,12 +340,13 @@ impl<R: Runtime> Conductor<R> {
         self.run.set_at(at);
         let mut trials = Trials::new();
         let mut fault = None;
-        for index in 0..self.run.program.objects().len() {
+        let program = Arc::clone(&self.run.program);
+        for &(index, request) in &program.probes {
             let trial = match self.run.object(index) {
                 None => Trial::Gone,
                 Some(object) => {
                     self.run.hub.act(true);
-                    let trial = self.try_once(index, object);
+                    let trial = self.try_once(index, request, object);
                     self.run.hub.act(false);
                     trial
                 }
@@ -382,17 +384,18 @@ impl<R: Runtime> Conductor<R> {
 
     /// Tries `object` and, if that takes it, gives it back. What is scripted to panic when it is woken is none of the
     /// object's doing.
-    fn try_once(&self, index: ObjectIndex, object: Arc<dyn Object>) -> Trial {
+    fn try_once(&self, index: ObjectIndex, request: Request, object: Arc<dyn Object>) -> Trial {
         let told = Cell::new(None);
         let tell = |trial| {
-            self.run.record(None, Role::Result, What::Tried { object: index, trial });
+            let mode = request.claim().mode;
+            self.run.record(None, Role::Result, What::Tried { object: index, mode, trial });
             told.set(Some(trial));
         };
         let tried = {
             let _touch = Touch::new(Some(index));
             // Told before the object is given back: what follows from that comes after.
             catch_unwind(AssertUnwindSafe(|| {
-                object.probe(&mut |free| tell(if free { Trial::Free } else { Trial::Refused }));
+                object.probe(request, &mut |free| tell(if free { Trial::Free } else { Trial::Refused }));
             }))
         };
         match tried {

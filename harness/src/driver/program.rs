@@ -1,16 +1,17 @@
 //! A scenario made ready to run: crowds given out to their members, names turned into indexes.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName, Who};
 pub use crate::scenario::parse::{STEPS_MAX, TASKS_MAX};
-use crate::scenario::{Action, Conduct, Object, Parcel, Place, Reaction, Scenario, Step, WakerEvent};
+use crate::scenario::{Action, Conduct, Object, Operation, Parcel, Reaction, Scenario, Step, WakerEvent};
 
 /// An object of a program, counted from 0 in the order of declaration.
 pub type ObjectIndex = usize;
@@ -38,6 +39,8 @@ pub struct Program {
     pub futures: Vec<FutureName>,
     /// The names of the scopes that tasks enter.
     pub scopes: Vec<ScopeName>,
+    /// How the objects are tried from outside when the script is over: each in each of its modes that is tried.
+    pub probes: Vec<(ObjectIndex, Request)>,
 }
 
 /// One step of one task or of the conductor.
@@ -88,16 +91,63 @@ pub enum TaskDeed {
     SpendBudget,
 }
 
-/// What an acting waker does.
+/// What an acting waker does. On the wire `"poll"`, `"panic"`, or the release or request with its object, as in
+/// `{"try-acquire": 0}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "ReactionWire", into = "ReactionWire")]
 #[expect(missing_docs, reason = "the variants are those of `Reaction`")]
 pub enum ReactionDeed {
     Release(ObjectIndex),
-    TryAcquire(ObjectIndex),
-    IsLocked(ObjectIndex),
+    Ask { request: Request, object: ObjectIndex },
     Poll,
     Panic,
+}
+
+/// A [`ReactionDeed`] as the wire has it.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "ReactionDeed")]
+enum ReactionWire {
+    Alone(String),
+    OfObject(BTreeMap<String, ObjectIndex>),
+}
+
+impl From<ReactionDeed> for ReactionWire {
+    fn from(deed: ReactionDeed) -> Self {
+        let of_object = |word: String, object| ReactionWire::OfObject(BTreeMap::from([(word, object)]));
+        match deed {
+            ReactionDeed::Release(object) => of_object("release".to_owned(), object),
+            ReactionDeed::Ask { request, object } => of_object(request.wire(), object),
+            ReactionDeed::Poll => ReactionWire::Alone("poll".to_owned()),
+            ReactionDeed::Panic => ReactionWire::Alone("panic".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<ReactionWire> for ReactionDeed {
+    type Error = String;
+
+    fn try_from(wire: ReactionWire) -> Result<Self, String> {
+        let (word, object) = match wire {
+            ReactionWire::Alone(word) => (word, None),
+            ReactionWire::OfObject(map) => {
+                let mut entries = map.into_iter();
+                match (entries.next(), entries.next()) {
+                    (Some((word, object)), None) => (word, Some(object)),
+                    _ => return Err("a reaction of an object names one object".to_owned()),
+                }
+            }
+        };
+        match (word.as_str(), object) {
+            ("poll", None) => Ok(ReactionDeed::Poll),
+            ("panic", None) => Ok(ReactionDeed::Panic),
+            ("release", Some(object)) => Ok(ReactionDeed::Release(object)),
+            (_, Some(object)) => Request::from_wire(&word)
+                .map(|request| ReactionDeed::Ask { request, object })
+                .ok_or_else(|| format!("`{word}` is no reaction of a waker")),
+            _ => Err(format!("`{word}` is no reaction of a waker")),
+        }
+    }
 }
 
 /// What the conductor does; the task stands in the step.
@@ -177,6 +227,7 @@ impl Program {
             line_of: Vec::with_capacity(count),
             futures: Vec::new(),
             scopes: Vec::new(),
+            probes: probes(&scenario),
             scenario: Arc::clone(&scenario),
         };
         for (index, line) in scenario.lines.iter().enumerate() {
@@ -294,8 +345,9 @@ impl Program {
     fn reaction_deed(&self, line: usize, reaction: &Reaction) -> Result<ReactionDeed, ProgramError> {
         Ok(match reaction {
             Reaction::Release(object) => ReactionDeed::Release(self.object(line, object)?),
-            Reaction::TryAcquire(object) => ReactionDeed::TryAcquire(self.object(line, object)?),
-            Reaction::IsLocked(object) => ReactionDeed::IsLocked(self.object(line, object)?),
+            Reaction::Ask(Operation { request, object }) => {
+                ReactionDeed::Ask { request: *request, object: self.object(line, object)? }
+            }
             Reaction::Poll => ReactionDeed::Poll,
             Reaction::Panic => ReactionDeed::Panic,
         })
@@ -312,6 +364,25 @@ impl Program {
             Conduct::Hold(span) => ConductorDeed::Hold { micros: span.micros() },
         })
     }
+}
+
+/// Returns how the objects of a scenario are tried from outside. A mode that few libraries have is tried only where the
+/// script uses it.
+fn probes(scenario: &Scenario) -> Vec<(ObjectIndex, Request)> {
+    let uses = |object: &Object, mode: u8| {
+        let is_it = |operation: &&Operation| operation.object == object.name && operation.request.claim().mode == mode;
+        let actions = scenario.steps().flat_map(|(_, step)| step.actions().cloned().collect::<Vec<_>>());
+        actions.into_iter().any(|action| action.operation().filter(is_it).is_some())
+    };
+    let of = |(index, object): (ObjectIndex, &Object)| {
+        let table = object.primitive.table();
+        let is_tried = move |request: &Request| {
+            let mode = request.claim().mode;
+            table.modes[mode as usize].is_common || uses(object, mode)
+        };
+        object.primitive.tries().filter(is_tried).map(|request| (index, request)).collect::<Vec<_>>()
+    };
+    scenario.objects.iter().enumerate().flat_map(of).collect()
 }
 
 fn task_names(scenario: &Scenario) -> Vec<TaskName> {

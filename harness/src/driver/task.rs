@@ -15,11 +15,11 @@ use super::acting::Acting;
 use super::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use super::run::{Command, Kept, LetGo, Run, TaskWaker};
 use super::thread::ThreadWait;
-use crate::object::{Handover, Operation, Reply};
-use crate::primitive::Request;
+use crate::object::{Answer, Handover, Operation, Reply};
+use crate::primitive::{Place, Request};
 use crate::quiescence::{Admission, Departure, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
-use crate::scenario::{Place, WakerEvent};
+use crate::scenario::WakerEvent;
 use crate::transcript::{At, Reason, Role, What};
 
 /// What a scripted panic says.
@@ -412,8 +412,9 @@ impl<R: Runtime> Worker<'_, R> {
             TaskDeed::Ask { request, object, place: Place::Thread } => {
                 let operation = self.operation(object, request, Place::Thread)?;
                 self.hands.due = None;
+                let asked = (object, request);
                 self.hands.waiting =
-                    Waiting::Thread(ThreadWait::start(&self.hands.run, self.hands.index, step, object, operation));
+                    Waiting::Thread(ThreadWait::start(&self.hands.run, self.hands.index, step, asked, operation));
             }
             TaskDeed::Ask { request, object, place } => {
                 let operation = self.operation(object, request, place)?;
@@ -469,8 +470,7 @@ impl<R: Runtime> Worker<'_, R> {
                 self.poll_kept(future)?;
             }
             TaskDeed::Prepare { future, request, object } => {
-                self.keep(future, request, object)?;
-                self.hands.result(What::Prepared { object, future });
+                self.prepare(future, request, object)?;
             }
             TaskDeed::Poll { future } => self.poll_kept(future)?,
             TaskDeed::Await { future, keep: false } => {
@@ -512,6 +512,17 @@ impl<R: Runtime> Worker<'_, R> {
         }
         let operation = self.operation(object, request, Place::Task)?;
         self.hands.belongings.push(Belonging::Future { name: future, object, request, operation });
+        Ok(())
+    }
+
+    /// Has the library make a future, and keeps it unpolled. A panic of that call leaves none.
+    fn prepare(&mut self, future: NameIndex, request: Request, object: ObjectIndex) -> Result<(), Reason> {
+        self.keep(future, request, object)?;
+        match self.hands.belongings.last_mut() {
+            Some(Belonging::Future { operation, .. }) => operation.prepare(),
+            _ => unreachable!("the future was kept just now"),
+        }
+        self.hands.result(What::Prepared { object, future });
         Ok(())
     }
 
@@ -730,8 +741,8 @@ pub(super) fn what(object: ObjectIndex, request: Request, future: Kept, reply: &
     match reply {
         Reply::Granted => What::Acquired { object, future, wait: request.waits() },
         Reply::Refused(message) => What::Refused { object, future, wait: request.waits(), message: message.clone() },
-        Reply::Answer(text) if request == Request::IsLocked => What::Answered { object, locked: text == "yes" },
-        Reply::Answer(text) => What::Printed { object, text: text.clone() },
+        Reply::Answer(Answer::Flag(locked)) => What::Answered { object, locked: *locked },
+        Reply::Answer(Answer::Text(text)) => What::Printed { object, text: text.clone() },
         Reply::Unsupported => What::Unsupported,
     }
 }

@@ -26,6 +26,7 @@ pub(super) struct Watch {
     pub(super) task: TaskIndex,
     pub(super) step: StepIndex,
     pub(super) object: ObjectIndex,
+    request: Request,
     /// The kernel's number of the thread, 0 until it runs.
     number: AtomicI32,
     finished: AtomicBool,
@@ -68,13 +69,14 @@ impl ThreadWait {
         run: &Arc<Run>,
         task: TaskIndex,
         step: StepIndex,
-        object: ObjectIndex,
+        (object, request): (ObjectIndex, Request),
         operation: Operation,
     ) -> Self {
         let watch = Arc::new(Watch {
             task,
             step,
             object,
+            request,
             number: AtomicI32::new(0),
             finished: AtomicBool::new(false),
             announced: AtomicBool::new(false),
@@ -134,7 +136,7 @@ impl Watch {
             Some(EndCell(Ok((reply, _)))) if !self.told.swap(true, Ordering::Relaxed) => reply.clone(),
             _ => return,
         };
-        let what = what(self.object, Request::Acquire, None, &reply);
+        let what = what(self.object, self.request, None, &reply);
         match self.announced.load(Ordering::Relaxed) {
             true => run.record(self.task, Role::Effect, what),
             false => run.record_at(At::Step(self.step), self.task, Role::Result, what),

@@ -123,6 +123,8 @@ pub(crate) struct Engine<S: Subject> {
     queue: Vec<TaskIndex>,
     /// Whether anything may happen to anybody.
     has_occasions: bool,
+    /// How each object is tried from outside.
+    tries: Vec<Request>,
     /// Which objects the last choice touched.
     footprint: u32,
     fruitless: u32,
@@ -156,6 +158,7 @@ impl<S: Subject> Engine<S> {
             spent: [0; 4],
             queue: Vec::with_capacity(tasks),
             has_occasions: plan.has_occasions(),
+            tries: plan.primitives().map(|it| it.tries().next().expect("what is explored can be tried")).collect(),
             footprint: 0,
             fruitless: 0,
             clock: 0,
@@ -391,7 +394,7 @@ impl<S: Subject> Engine<S> {
 
     fn do_deed(&mut self, task: TaskIndex, deed: TaskDeed, op: usize) {
         match deed {
-            TaskDeed::Ask { request: request @ (Request::Acquire | Request::TryAcquire), object, .. } => {
+            TaskDeed::Ask { request, object, .. } if request.takes() => {
                 let slot = self.begin_operation(object, request);
                 let wait = Wait { object, request, slot: Some(slot), future: None, op, since: u32::MAX, overtaken: 0 };
                 self.attempt(task, wait, slot);
@@ -482,6 +485,7 @@ impl<S: Subject> Engine<S> {
             TaskDeed::Prepare { future, request, object } => {
                 self.books.result(op, Fate::Prepared);
                 self.keep(task, future, request, object);
+                self.prepare(task, object, op);
             }
             TaskDeed::Poll { future } => self.poll_kept(task, future, op, false),
             TaskDeed::Await { future, keep: true } => self.poll_kept(task, future, op, true),
@@ -520,6 +524,18 @@ impl<S: Subject> Engine<S> {
         let live = self.objects[object].as_ref().expect("every object was made");
         self.subject.begin(&mut self.slots[slot], live, request);
         slot
+    }
+
+    /// Has the library make the future that the task has just kept.
+    fn prepare(&mut self, task: TaskIndex, object: ObjectIndex, op: usize) {
+        self.footprint |= 1 << object;
+        let slot = self.tasks[task].belongings.last().expect("a future was kept just now").slot;
+        let place = &mut self.slots[slot];
+        let prepared = catch_unwind(AssertUnwindSafe(|| S::prepare(place)));
+        self.hear(object);
+        if prepared.is_err() {
+            self.panic(task, op, None);
+        }
     }
 
     /// Polls what is in a slot; `None` if that panics.
@@ -884,7 +900,8 @@ impl<S: Subject> Engine<S> {
             let (mut was_free, mut rung) = (None, (0, 0));
             let live = self.objects[object].as_ref().expect("every object was made");
             let mut tried = |is_free| (was_free, rung) = (Some(is_free), self.board.take_rings());
-            let probed = catch_unwind(AssertUnwindSafe(|| self.subject.probe(live, &mut tried)));
+            let request = self.tries[object];
+            let probed = catch_unwind(AssertUnwindSafe(|| self.subject.probe(live, request, &mut tried)));
             self.hear_rings(object, rung);
             self.hear(object);
             if let Some(is_free) = was_free {

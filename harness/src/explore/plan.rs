@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::driver::program::{Deed, Program, ProgramError, TaskDeed};
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Effect, Place, Primitive};
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ScenarioName, TaskName};
-use crate::scenario::{Action, Conduct, Line, Object, Place, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Object, Scenario, Step};
 
 /// The largest number of tasks in an explored scenario: a set of them is one word.
 pub const TASKS_MAX: usize = 32;
@@ -277,7 +277,7 @@ fn explorable(task: TaskName, action: &Action) -> Result<(), &'static str> {
         Action::Ask { place: Place::Thread | Place::Inside, .. } => {
             Err("a blocking operation keeps the explorer's one thread")
         }
-        Action::Ask { operation, .. } if operation.request == Request::Debug => {
+        Action::Ask { operation, .. } if operation.request.verb().effect == Effect::Print => {
             Err("what a lock prints of itself is no outcome")
         }
         Action::Enter { .. } | Action::Leave { .. } => Err("scopes shape scripts; write the releases"),

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::driver::MakeObject;
-use crate::object::{Object, Operation, Reply, took_hold};
-use crate::primitive::{Primitive, Request};
-use crate::scenario::Place;
+use crate::object::{Answer, Object, Operation, Reply, preparing, took_hold};
+use crate::primitive::{Place, Primitive, Request};
 
 /// What a poll came to: no more of it than the engine asks for, which has millions of them a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +28,7 @@ impl From<Poll<Reply>> for Polled {
         match reply {
             Poll::Pending => Polled::Pending,
             Poll::Ready(Reply::Granted) => Polled::Granted,
-            Poll::Ready(Reply::Answer(text)) => Polled::Answered(text == "yes"),
+            Poll::Ready(Reply::Answer(answer)) => Polled::Answered(answer == Answer::Flag(true)),
             Poll::Ready(Reply::Refused(_) | Reply::Unsupported) => Polled::Refused,
         }
     }
@@ -51,6 +50,9 @@ pub(crate) trait Subject: Send + 'static {
     /// Puts an operation into an empty slot. Nothing is polled.
     fn begin(&self, slot: &mut Self::Slot, object: &Self::Object, request: Request);
 
+    /// Has the library make the future of the operation in a slot, which was not polled yet.
+    fn prepare(slot: &mut Self::Slot);
+
     /// Polls the operation in a slot.
     fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Polled;
 
@@ -63,7 +65,7 @@ pub(crate) trait Subject: Send + 'static {
     }
 
     /// Tries an object and lets go of it; calls `tried` in between with whether it was free.
-    fn probe(&self, object: &Self::Object, tried: &mut dyn FnMut(bool));
+    fn probe(&self, object: &Self::Object, request: Request, tried: &mut dyn FnMut(bool));
 }
 
 /// A library of which one primitive is explored with its own types: frames of the type `F`, made by `frame`.
@@ -72,7 +74,7 @@ pub(crate) struct Typed<M, F> {
     pub(crate) make: fn() -> M,
     pub(crate) frame: fn(Arc<M>, Request) -> F,
     /// See [`Subject::probe`].
-    pub(crate) probe: fn(&M, &mut dyn FnMut(bool)),
+    pub(crate) probe: fn(&M, Request, &mut dyn FnMut(bool)),
 }
 
 impl<M, F> Subject for Typed<M, F>
@@ -95,6 +97,11 @@ where
         slot.set(Some((self.frame)(Arc::clone(object), request)));
     }
 
+    fn prepare(slot: &mut Self::Slot) {
+        let frame = slot.as_mut().as_pin_mut().expect("only an operation that was begun is prepared");
+        preparing(|cx| frame.poll(cx).is_pending());
+    }
+
     fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Polled {
         let frame = slot.as_mut().as_pin_mut().expect("only an operation that was begun is polled");
         match frame.poll(cx) {
@@ -108,8 +115,8 @@ where
         slot.set(None);
     }
 
-    fn probe(&self, object: &Arc<M>, tried: &mut dyn FnMut(bool)) {
-        (self.probe)(object, tried);
+    fn probe(&self, object: &Arc<M>, request: Request, tried: &mut dyn FnMut(bool)) {
+        (self.probe)(object, request, tried);
     }
 }
 
@@ -132,6 +139,10 @@ impl Subject for Erased {
         *slot = Some(Arc::clone(object).operation(request, Place::Task));
     }
 
+    fn prepare(slot: &mut Self::Slot) {
+        slot.as_mut().expect("only an operation that was begun is prepared").prepare();
+    }
+
     fn poll(slot: &mut Self::Slot, cx: &mut Context<'_>) -> Polled {
         slot.as_mut().expect("only an operation that was begun is polled").poll(cx).into()
     }
@@ -141,7 +152,7 @@ impl Subject for Erased {
         drop(slot.take());
     }
 
-    fn probe(&self, object: &Arc<dyn Object>, tried: &mut dyn FnMut(bool)) {
-        Arc::clone(object).probe(tried);
+    fn probe(&self, object: &Arc<dyn Object>, request: Request, tried: &mut dyn FnMut(bool)) {
+        Arc::clone(object).probe(request, tried);
     }
 }

@@ -1,15 +1,57 @@
-//! The mutex: what can be asked of it, and the trait by which an adapter says how its library does it.
+//! The mutex: its words, its model, and the trait by which an adapter says how its library does it.
 
 use std::marker::PhantomData;
+use std::pin::pin;
 use std::sync::Arc;
 
 use crate::explore::{self, Explorable};
-use crate::object::{Handover, Message, Object, Operation, Reply, hold_and};
-use crate::primitive::{Primitive, Request};
-use crate::scenario::Place;
+use crate::object::{Answer, Handover, Message, Object, Operation, Reply, hold_and, made};
+use crate::primitive::model::{self, Admission, Expected};
+use crate::primitive::{Argument, Claim, Effect, Mode, Place, Primitive, Request, Table, Verb};
 
-/// What can be asked of a mutex.
-pub const REQUESTS: &[Request] = &[Request::Acquire, Request::TryAcquire, Request::IsLocked, Request::Debug];
+/// Take it, waiting as long as need be.
+pub const ACQUIRE: Request = Request::new(Primitive::Mutex, 0);
+/// Take it if that needs no waiting.
+pub const TRY_ACQUIRE: Request = Request::new(Primitive::Mutex, 1);
+/// Say whether somebody holds it.
+pub const IS_LOCKED: Request = Request::new(Primitive::Mutex, 2);
+/// Print it with `{:?}`.
+pub const DEBUG: Request = Request::new(Primitive::Mutex, 3);
+
+/// Words of the mutex.
+pub static TABLE: Table = Table {
+    word: "mutex",
+    noun: "a mutex",
+    argument: Argument::None,
+    modes: &[Mode { granted: "acquired", holds: "holds {x}", waits: "waits for {x}", probe: "", is_common: true }],
+    verbs: &[
+        Verb::new("acquire", Effect::Take(0), "awaits the lock").waiting(),
+        Verb::new("try-acquire", Effect::Take(0), "takes the lock if that needs no waiting"),
+        Verb::new("is-locked", Effect::AskHeld, "asks whether somebody holds it"),
+        Verb::new("debug", Effect::Print, "prints it with `{:?}`"),
+    ],
+};
+
+/// Model of a mutex: one hold at a time, and a free one is there to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Model;
+
+impl model::Model for Model {
+    fn new(_: Option<u64>) -> Self {
+        Self
+    }
+
+    fn admits(&self, _: Claim, mut holds: impl Iterator<Item = Claim> + Clone) -> Admission {
+        if holds.next().is_none() { Admission::Must } else { Admission::Never }
+    }
+
+    fn answer(&self, request: Request, mut holds: impl Iterator<Item = Claim> + Clone) -> Expected {
+        match request {
+            IS_LOCKED => Expected::Is(holds.next().is_some()),
+            _ => Expected::Any,
+        }
+    }
+}
 
 /// A mutex of some library, holding `()`. An adapter translates each method into one call and decides nothing.
 pub trait AsyncMutex: Send + Sync + Sized + 'static {
@@ -22,7 +64,10 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
     /// Makes a free mutex.
     fn new() -> Self;
 
-    /// Waits for the mutex.
+    /// Makes the library's future that waits for the mutex: calls the library, and polls nothing.
+    ///
+    /// Written as `fn`, with the call before the `async` block. In an `async fn` the call would come with the first poll,
+    /// and what the library does when a future is made would look as if it did nothing.
     ///
     /// # Errors
     ///
@@ -155,9 +200,14 @@ enum Take {
     Block,
 }
 
+/// Takes the mutex in one of its ways. Every one is a call of the library when this is first polled.
 async fn take<M: AsyncMutex>(mutex: &M, take: Take) -> Result<M::Guard<'_>, Message> {
     match take {
-        Take::Wait => mutex.acquire().await,
+        Take::Wait => {
+            let future = pin!(mutex.acquire());
+            made().await;
+            future.await
+        }
         Take::Try => mutex.try_acquire(),
         Take::Block => mutex.acquire_blocking(),
     }
@@ -168,7 +218,7 @@ struct Borrowed;
 
 impl<M: AsyncMutex> Face<M> for Borrowed {
     fn frame(mutex: Arc<Erased<M, Self>>, how: Take) -> Operation {
-        Operation::new(async move {
+        Operation::made_first(async move {
             match take(&mutex.0, how).await {
                 Ok(guard) => hold::<M>(guard).await,
                 Err(message) => Reply::Refused(message),
@@ -182,7 +232,7 @@ struct Owned;
 
 impl<M: OwnedMutex> Face<M> for Owned {
     fn frame(mutex: Arc<Erased<M, Self>>, how: Take) -> Operation {
-        Operation::new(async move {
+        Operation::made_first(async move {
             let taken = take(&mutex.0, how).await;
             drop(mutex);
             match taken {
@@ -198,21 +248,16 @@ struct Erased<M, F>(M, PhantomData<F>);
 impl<M: AsyncMutex, F: Face<M>> Object for Erased<M, F> {
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation {
         match (request, place) {
-            (Request::Acquire, Place::Task) => F::frame(self, Take::Wait),
-            (Request::Acquire, Place::Thread | Place::Inside) if M::CAPABILITIES.blocking => {
-                F::frame(self, Take::Block)
-            }
-            (Request::Acquire, Place::Thread | Place::Inside) => Operation::new(async { Reply::Unsupported }),
-            (Request::TryAcquire, _) => F::frame(self, Take::Try),
-            (Request::IsLocked, _) => {
-                Operation::new(async move { Reply::Answer(if self.0.is_locked() { "yes" } else { "no" }.to_owned()) })
-            }
-            (Request::Debug, _) => Operation::new(async move { Reply::Answer(self.0.debug()) }),
+            (ACQUIRE, Place::Task) => F::frame(self, Take::Wait),
+            (ACQUIRE, Place::Thread | Place::Inside) if M::CAPABILITIES.blocking => F::frame(self, Take::Block),
+            (TRY_ACQUIRE, _) => F::frame(self, Take::Try),
+            (IS_LOCKED | DEBUG, _) => Operation::new(async move { answer(&self.0, request) }),
+            _ => Operation::new(async { Reply::Unsupported }),
         }
     }
 
-    fn probe(self: Arc<Self>, tried: &mut dyn FnMut(bool)) {
-        probe(&self.0, tried);
+    fn probe(self: Arc<Self>, request: Request, tried: &mut dyn FnMut(bool)) {
+        probe(&self.0, request, tried);
     }
 }
 
@@ -244,7 +289,7 @@ pub fn explorable_owned<M: OwnedMutex>(locks: Explorable) -> Explorable {
 }
 
 /// Tries a mutex and lets go of it; says in between whether it was free.
-fn probe<M: AsyncMutex>(mutex: &M, tried: &mut dyn FnMut(bool)) {
+fn probe<M: AsyncMutex>(mutex: &M, _: Request, tried: &mut dyn FnMut(bool)) {
     let guard = mutex.try_acquire();
     tried(guard.is_ok());
 }
@@ -252,18 +297,18 @@ fn probe<M: AsyncMutex>(mutex: &M, tried: &mut dyn FnMut(bool)) {
 /// Makes a request; no guard comes of a question.
 async fn ask<M: AsyncMutex>(mutex: &M, request: Request) -> Result<Option<M::Guard<'_>>, Message> {
     match request {
-        Request::Acquire => mutex.acquire().await.map(Some),
-        Request::TryAcquire => mutex.try_acquire().map(Some),
-        Request::IsLocked | Request::Debug => Ok(None),
+        ACQUIRE => take(mutex, Take::Wait).await.map(Some),
+        TRY_ACQUIRE => mutex.try_acquire().map(Some),
+        _ => Ok(None),
     }
 }
 
 /// Answers a question.
 fn answer<M: AsyncMutex>(mutex: &M, request: Request) -> Reply {
-    match request {
-        Request::IsLocked => Reply::Answer(if mutex.is_locked() { "yes" } else { "no" }.to_owned()),
-        _ => Reply::Answer(mutex.debug()),
-    }
+    Reply::Answer(match request {
+        IS_LOCKED => Answer::Flag(mutex.is_locked()),
+        _ => Answer::Text(mutex.debug()),
+    })
 }
 
 /// Returns a new object over a mutex whose guards borrow it.

@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName};
 use crate::scenario::parse::Parsed;
-use crate::scenario::{Action, Condition, Conduct, Parcel, Reaction, Scenario, Step};
+use crate::scenario::{Action, Condition, Conduct, Operation, Parcel, Reaction, Scenario, Step};
 use crate::transcript::render::{RESULTS, is_result};
 
 /// What is known about the place of a scenario.
@@ -97,7 +97,7 @@ fn object_of(action: &Action) -> Option<&ObjectName> {
         Action::Release { object } | Action::ReleaseElsewhere { object } | Action::Forget { object } => Some(object),
         Action::Send { what: Parcel::Guard(object), .. } => Some(object),
         Action::On { reaction, .. } => match reaction {
-            Reaction::Release(object) | Reaction::TryAcquire(object) | Reaction::IsLocked(object) => Some(object),
+            Reaction::Release(object) | Reaction::Ask(Operation { object, .. }) => Some(object),
             Reaction::Poll | Reaction::Panic => None,
         },
         _ => None,

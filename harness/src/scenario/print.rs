@@ -234,7 +234,8 @@ impl Display for Action {
 
 impl Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.request, self.object)
+        write!(f, "{} {}", self.request, self.object)?;
+        self.request.printed_amount().map_or(Ok(()), |amount| write!(f, " {amount}"))
     }
 }
 
@@ -252,8 +253,7 @@ impl Display for Reaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reaction::Release(object) => write!(f, "release {object}"),
-            Reaction::TryAcquire(object) => write!(f, "try-acquire {object}"),
-            Reaction::IsLocked(object) => write!(f, "is-locked {object}"),
+            Reaction::Ask(operation) => operation.fmt(f),
             Reaction::Poll => f.write_str("poll"),
             Reaction::Panic => f.write_str("panic"),
         }

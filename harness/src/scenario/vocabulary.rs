@@ -2,9 +2,11 @@
 //!
 //! The parser's hints, the documentation and completions read this one table.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 
-use crate::primitive::Primitive;
+use crate::primitive::{Amount, Argument, Primitive, Request};
 
 /// A word that begins a line of the head, a step or an `accept` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -45,15 +47,61 @@ const fn entry(
     Entry { word, role, arguments, example, meaning }
 }
 
-/// Every word, in the order in which the documentation lists them.
-pub const VOCABULARY: &[Entry] = &[
+/// Every word, in the order in which the documentation lists them: those of the language, and those that the tables of
+/// the primitives give.
+pub static VOCABULARY: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let mut all = OF_THE_LANGUAGE.to_vec();
+    let place = |role| OF_THE_LANGUAGE.iter().position(|entry| entry.role == role).expect("every role has words");
+    // From the back, so that the places hold.
+    let mut verbs: Vec<Entry> = Vec::new();
+    for request in Primitive::ALL.iter().flat_map(|primitive| primitive.requests()) {
+        if verbs.iter().all(|entry| entry.word != request.as_str()) {
+            verbs.push(verb(request));
+        }
+    }
+    all.splice(place(Role::Task)..place(Role::Task), verbs);
+    let behind_sources = place(Role::Head) + 2;
+    all.splice(behind_sources..behind_sources, Primitive::ALL.iter().map(|primitive| declaration(*primitive)));
+    all
+});
+
+/// Returns the entry of the word that declares an object.
+fn declaration(primitive: Primitive) -> Entry {
+    let table = primitive.table();
+    let letter = &table.word[..1];
+    let (arguments, example) = match table.argument {
+        Argument::None => ("NAME".to_owned(), format!("{} {letter}", table.word)),
+        Argument::Number(_) => ("NAME NUMBER".to_owned(), format!("{} {letter} 2", table.word)),
+        Argument::Optional(word) => (format!("NAME [{word} NUMBER]"), format!("{} {letter}", table.word)),
+    };
+    entry(Role::Head, table.word, arguments.leak(), example.leak(), format!("declares {}", table.noun).leak())
+}
+
+/// Returns the entry of a verb that a primitive has.
+fn verb(request: Request) -> Entry {
+    let mut arguments = "OBJECT".to_owned();
+    let letter = &request.primitive().as_str()[..1];
+    let mut example = format!("A {request} {letter}");
+    match request.verb().amount {
+        Amount::None => {}
+        Amount::Optional => arguments.push_str(" [NUMBER]"),
+        Amount::Needed => {
+            arguments.push_str(" NUMBER");
+            example.push_str(" 2");
+        }
+    }
+    if request.waits() {
+        arguments.push_str(" [blocking [inside]]");
+    }
+    entry(Role::Task, request.as_str(), arguments.leak(), example.leak(), request.verb().meaning)
+}
+
+/// The words that every primitive shares.
+const OF_THE_LANGUAGE: &[Entry] = &[
     entry(Role::Head, "rule", "ID", "rule CANCEL-3", "names a rule that is tested"),
     entry(Role::Head, "source", "TEXT", "source owner/repo#1", "says where the claim comes from"),
-    entry(Role::Head, "mutex", "NAME", "mutex m", "declares a mutex"),
     entry(Role::Head, "show", "wakes", "show wakes", "has the transcript count the wakes of each step"),
     entry(Role::Head, "within", "SPAN \"WHY\"", "within 400us \"why\"", "says how short a valid run is"),
-    entry(Role::Task, "acquire", "OBJECT [blocking [inside]]", "A acquire m", "awaits the lock"),
-    entry(Role::Task, "try-acquire", "OBJECT", "A try-acquire m", "takes the lock if that needs no waiting"),
     entry(Role::Task, "release", "OBJECT [elsewhere]", "A release m", "drops the guard that it acquired last"),
     entry(
         Role::Task,
@@ -67,8 +115,6 @@ pub const VOCABULARY: &[Entry] = &[
     entry(Role::Task, "panic", "", "A panic", "panics with `boom`"),
     entry(Role::Task, "return", "", "A return", "ends the task as a function ends"),
     entry(Role::Task, "yield", "", "A yield", "gives way once"),
-    entry(Role::Task, "is-locked", "OBJECT", "A is-locked m", "asks whether somebody holds it"),
-    entry(Role::Task, "debug", "OBJECT", "A debug m", "prints it with `{:?}`"),
     entry(Role::Task, "start", "FUTURE acquire OBJECT", "A start x acquire m", "creates a future and polls it once"),
     entry(Role::Task, "prepare", "FUTURE acquire OBJECT", "A prepare x acquire m", "creates a future, unpolled"),
     entry(Role::Task, "poll", "FUTURE", "A poll x", "polls a kept future once"),
@@ -105,8 +151,21 @@ pub const PLANNED_VERBS: &[&str] = &["read", "write", "upgrade", "downgrade", "a
 /// The events that a task's waker can act on.
 pub const EVENTS: &[&str] = &["wake", "wake-clone", "wake-drop"];
 
-/// The first words of what a task's waker can do.
-pub const REACTIONS: &[&str] = &["release", "try-acquire", "is-locked", "poll", "panic"];
+/// Returns the first words of what a task's waker can do: whatever never waits, and what a waker alone can.
+pub fn reactions() -> Vec<&'static str> {
+    let mut words = vec!["release"];
+    let requests = Primitive::ALL.iter().flat_map(|primitive| primitive.requests());
+    words.extend(requests.filter(|request| is_reaction(*request)).map(Request::as_str));
+    words.extend(["poll", "panic"]);
+    let mut seen = std::collections::HashSet::new();
+    words.retain(|word| seen.insert(*word));
+    words
+}
+
+/// Returns whether a waker can make a request: one that never waits and whose answer is no text.
+pub fn is_reaction(request: Request) -> bool {
+    !request.waits() && request.verb().effect != crate::primitive::Effect::Print
+}
 
 /// Returns every entry of `role`.
 pub fn entries(role: Role) -> impl Iterator<Item = &'static Entry> {
@@ -120,5 +179,5 @@ pub fn find(role: Role, word: &str) -> Option<&'static Entry> {
 
 /// Returns the primitive that `word` declares an object of, if this version has it.
 pub fn primitive(word: &str) -> Option<Primitive> {
-    Primitive::ALL.into_iter().find(|primitive| primitive.as_str() == word)
+    Primitive::from_word(word)
 }

@@ -11,10 +11,9 @@ use crate::explore::Fate;
 use crate::explore::plan::Op;
 use crate::explore::random::Random;
 use crate::identity::Identity;
-use crate::object::{Object, Operation, Reply};
-use crate::primitive::Request;
+use crate::object::{Answer, Object, Operation, Reply};
+use crate::primitive::{Place, Request};
 use crate::quiescence::TaskIndex;
-use crate::scenario::Place;
 use crate::verdict::Verdict;
 
 /// For how many turns of an empty loop a thread dawdles, at most: what races needs different starts.
@@ -26,6 +25,7 @@ const CHANCE: u32 = 2;
 /// A guard, or a future that is kept.
 struct Belonging {
     operation: Operation,
+    request: Request,
     object: ObjectIndex,
     kept: Option<NameIndex>,
     /// Whether a kept future was polled and is pending, and how often the task had been woken then.
@@ -179,13 +179,14 @@ impl Player {
             }
             TaskDeed::Start { future, request, object } => {
                 let operation = self.operation(request, object);
-                self.belongings.push(Belonging { operation, object, kept: Some(future), polled: None });
+                self.belongings.push(Belonging { operation, request, object, kept: Some(future), polled: None });
                 self.poll_kept(self.belongings.len() - 1, op.number);
                 true
             }
             TaskDeed::Prepare { future, request, object } => {
-                let operation = self.operation(request, object);
-                self.belongings.push(Belonging { operation, object, kept: Some(future), polled: None });
+                let mut operation = self.operation(request, object);
+                operation.prepare();
+                self.belongings.push(Belonging { operation, request, object, kept: Some(future), polled: None });
                 self.tell(op.number, Fate::Prepared);
                 true
             }
@@ -198,7 +199,7 @@ impl Player {
             TaskDeed::Await { future, .. } => {
                 let place = self.future(future).expect("it was looked up");
                 let kept = self.belongings.remove(place);
-                self.wait(kept.operation, Request::Acquire, kept.object, op.number, seen)
+                self.wait(kept.operation, kept.request, kept.object, op.number, seen)
             }
             TaskDeed::Drop { future } => {
                 let place = self.future(future).expect("it was looked up");
@@ -226,11 +227,11 @@ impl Player {
             Waited::Over(Reply::Granted) => {
                 self.team.enter(self.task, object);
                 self.tell(op, Fate::Acquired);
-                self.belongings.push(Belonging { operation, object, kept: None, polled: None });
+                self.belongings.push(Belonging { operation, request, object, kept: None, polled: None });
                 self.dawdle();
             }
-            Waited::Over(Reply::Answer(text)) => {
-                let is_locked = text == "yes";
+            Waited::Over(Reply::Answer(answer)) => {
+                let is_locked = answer == Answer::Flag(true);
                 if !is_locked && self.guard(object).is_some() {
                     self.team.accuse(Verdict::Violation);
                 }

@@ -456,8 +456,8 @@ impl Team {
             // Whoever is woken by a probe is nobody any more.
             seat.state.store(state::DONE, Ordering::Release);
         }
-        for object in lock(&self.objects).drain(..) {
-            self.probe(object);
+        for (index, object) in lock(&self.objects).drain(..).enumerate() {
+            self.probe(index, object);
         }
         let verdict = *lock(&self.accused);
         let mut table = lock(&self.table);
@@ -477,9 +477,10 @@ impl Team {
     }
 
     /// Makes sure that an object that nobody has is free.
-    fn probe(&self, object: Arc<dyn Object>) {
+    fn probe(&self, index: ObjectIndex, object: Arc<dyn Object>) {
         let mut is_free = false;
-        match catch_unwind(AssertUnwindSafe(|| object.probe(&mut |free| is_free = free))) {
+        let Some(request) = self.plan.objects()[index].primitive.tries().next() else { return };
+        match catch_unwind(AssertUnwindSafe(|| object.probe(request, &mut |free| is_free = free))) {
             Ok(()) if is_free => {}
             Ok(()) => self.accuse(Verdict::Leaked),
             Err(_) => self.accuse(Verdict::Panicked),

@@ -115,16 +115,27 @@ impl Transcript {
     }
 
     fn trials(&self, trials: &[Trial]) -> String {
-        let say = |(object, trial): (usize, &Trial)| {
+        let mut told: Vec<(ObjectIndex, Vec<String>)> = Vec::new();
+        for (&(object, request), trial) in self.program.probes.iter().zip(trials) {
             let word = match trial {
                 Trial::Free => "free",
                 Trial::Refused => "refused",
                 Trial::Panicked => "panicked",
                 Trial::Gone => "gone",
             };
-            format!("{} {word}", self.program.objects()[object].name)
+            let mode = self.program.objects()[object].primitive.table().modes[request.claim().mode as usize].probe;
+            let text =
+                if mode.is_empty() || *trial == Trial::Gone { word.to_owned() } else { format!("{mode} {word}") };
+            match told.last_mut().filter(|(known, _)| *known == object) {
+                Some((_, texts)) if *trial == Trial::Gone => debug_assert_eq!(texts, &["gone"]),
+                Some((_, texts)) => texts.push(text),
+                None => told.push((object, vec![text])),
+            }
+        }
+        let say = |(object, texts): (ObjectIndex, Vec<String>)| {
+            format!("{} {}", self.program.objects()[object].name, texts.join(", "))
         };
-        trials.iter().enumerate().map(say).collect::<Vec<_>>().join("; ")
+        told.into_iter().map(say).collect::<Vec<_>>().join("; ")
     }
 }
 

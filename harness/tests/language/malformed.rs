@@ -65,7 +65,7 @@ fn the_language_page_names_every_word() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/LANGUAGE.md");
     let page = std::fs::read_to_string(page).expect("the page can be read");
     let cells: Vec<&str> = page.split('`').collect();
-    for entry in vocabulary::VOCABULARY {
+    for entry in vocabulary::VOCABULARY.iter() {
         let begins = |cell: &&str| {
             let words: Vec<&str> = cell.split_whitespace().collect();
             let verb = if entry.role == vocabulary::Role::Task { words.get(1) } else { words.first() };

@@ -146,7 +146,7 @@ fn value_without_a_text_is_told(#[case] scenario: Scenario) {
 
 #[test]
 fn every_example_of_the_vocabulary_is_canonical() {
-    for entry in VOCABULARY {
+    for entry in VOCABULARY.iter() {
         let text = match entry.role {
             Role::Head if entry.word == "mutex" => "mutex   m\n".to_owned(),
             Role::Head => {

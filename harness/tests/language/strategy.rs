@@ -1,6 +1,6 @@
 //! Arbitrary valid scenarios, of every kind of line, step and name.
 
-use keyalike_harness::primitive::{Primitive, Request};
+use keyalike_harness::primitive::{Primitive, mutex};
 use keyalike_harness::scenario::name::{FutureName, ObjectName, RuleId, ScopeName, TASK_NUMBER_MAX, TaskName, Who};
 use keyalike_harness::scenario::{
     Accept, Action, Condition, Conduct, Line, Object, Operation, Parcel, Place, Reaction, Scenario, Span, Step,
@@ -155,12 +155,12 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
     let object = move || select(objects.iter().map(|object| object.name.clone()).collect::<Vec<_>>());
     let acquire = {
         let object = object.clone();
-        move || object().prop_map(|object| Operation { request: Request::Acquire, object })
+        move || object().prop_map(|object| Operation { request: mutex::ACQUIRE, object })
     };
     let on_object = prop_oneof![
         (acquire(), select(vec![Place::Task, Place::Thread, Place::Inside]))
             .prop_map(|(operation, place)| Action::Ask { operation, place }),
-        (select(vec![Request::TryAcquire, Request::IsLocked, Request::Debug]), object())
+        (select(vec![mutex::TRY_ACQUIRE, mutex::IS_LOCKED, mutex::DEBUG]), object())
             .prop_map(|(request, object)| Action::Ask { operation: Operation { request, object }, place: Place::Task }),
         object().prop_map(|object| Action::Release { object }),
         object().prop_map(|object| Action::ReleaseElsewhere { object }),
@@ -169,8 +169,9 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
         (future(), acquire()).prop_map(|(future, operation)| Action::Start { future, operation }),
         (future(), acquire()).prop_map(|(future, operation)| Action::Prepare { future, operation }),
         (event(), object()).prop_map(|(event, object)| Action::On { event, reaction: Reaction::Release(object) }),
-        (event(), object()).prop_map(|(event, object)| Action::On { event, reaction: Reaction::TryAcquire(object) }),
-        (event(), object()).prop_map(|(event, object)| Action::On { event, reaction: Reaction::IsLocked(object) }),
+        (event(), select(vec![mutex::TRY_ACQUIRE, mutex::IS_LOCKED]), object()).prop_map(|(event, request, object)| {
+            Action::On { event, reaction: Reaction::Ask(Operation { request, object }) }
+        }),
     ];
     prop_oneof![free, on_object].boxed()
 }

@@ -7,7 +7,7 @@ use keyalike_harness::backend::Backend;
 use keyalike_harness::driver::program::Program;
 use keyalike_harness::driver::{Runs, Seat};
 use keyalike_harness::outcome::Outcome;
-use keyalike_harness::primitive::{Primitive, Request};
+use keyalike_harness::primitive::{Primitive, mutex};
 use keyalike_harness::scenario::name::{FutureName, TaskName};
 use keyalike_harness::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
 use keyalike_harness::transcript::Transcript;
@@ -162,8 +162,8 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 fn action() -> impl Strategy<Value = Action> {
-    let acquire = || object().prop_map(|object| Operation { request: Request::Acquire, object });
-    let ask = (select(vec![Request::TryAcquire, Request::IsLocked, Request::Debug]), object())
+    let acquire = || object().prop_map(|object| Operation { request: mutex::ACQUIRE, object });
+    let ask = (select(vec![mutex::TRY_ACQUIRE, mutex::IS_LOCKED, mutex::DEBUG]), object())
         .prop_map(|(request, object)| Operation { request, object });
     let at_once = |operation| Action::Ask { operation, place: Place::Task };
     prop_oneof![

@@ -10,10 +10,9 @@ use super::bench::{Bell, Bench, Doing, Rings, Stop, text};
 use super::{Adapter, Conviction, Fault, convict, runs};
 use crate::driver::MakeObject;
 use crate::identity::Identity;
-use crate::object::{Object, Operation, Reply};
-use crate::primitive::{Primitive, Request};
+use crate::object::{Answer, Object, Operation, Reply};
+use crate::primitive::{Place, Primitive, Request, mutex};
 use crate::runtime::{Runtime, panic_message};
-use crate::scenario::Place;
 use crate::scenario::name::TaskName;
 
 /// How long to look for wakes that nobody asked for. An honest adapter makes none, however long one looks.
@@ -75,7 +74,7 @@ impl Hand {
     }
 
     fn acquire(object: &Arc<dyn Object>) -> Self {
-        Self::new(object, Request::Acquire, Place::Task)
+        Self::new(object, mutex::ACQUIRE, Place::Task)
     }
 
     /// Polls it once.
@@ -130,7 +129,7 @@ fn make_mutex(make: MakeObject) -> Result<Arc<dyn Object>, Conviction> {
 
 fn try_acquire(object: &Arc<dyn Object>, doing: &Doing) -> Result<(Reply, Hand), Conviction> {
     doing.begin(Fault::TryWaits, "a try");
-    let mut hand = Hand::new(object, Request::TryAcquire, Place::Task);
+    let mut hand = Hand::new(object, mutex::TRY_ACQUIRE, Place::Task);
     match hand.poll() {
         Poll::Ready(reply) => Ok((reply, hand)),
         Poll::Pending => Err(convict(Fault::TryWaits, "a try is pending; it must answer at once")),
@@ -331,9 +330,8 @@ fn questions(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
 
 fn ask_locked(object: &Arc<dyn Object>, doing: &Doing, is_held: bool, what: &str) -> Result<(), Conviction> {
     doing.begin(Fault::IsLockedLies, "is-locked");
-    let right = if is_held { "yes" } else { "no" };
-    match Hand::new(object, Request::IsLocked, Place::Task).poll() {
-        Poll::Ready(Reply::Answer(answer)) if answer == right => Ok(()),
+    match Hand::new(object, mutex::IS_LOCKED, Place::Task).poll() {
+        Poll::Ready(Reply::Answer(Answer::Flag(answer))) if answer == is_held => Ok(()),
         Poll::Ready(Reply::Answer(answer)) => {
             Err(convict(Fault::IsLockedLies, format!("`is-locked` of {what} says {answer}")))
         }
@@ -344,9 +342,9 @@ fn ask_locked(object: &Arc<dyn Object>, doing: &Doing, is_held: bool, what: &str
 
 fn ask_debug(object: &Arc<dyn Object>, doing: &Doing, what: &str) -> Result<Option<String>, Conviction> {
     doing.begin(Fault::DebugPanics, "printing a lock");
-    let asked = catch_unwind(AssertUnwindSafe(|| Hand::new(object, Request::Debug, Place::Task).poll()));
+    let asked = catch_unwind(AssertUnwindSafe(|| Hand::new(object, mutex::DEBUG, Place::Task).poll()));
     match asked {
-        Ok(Poll::Ready(Reply::Answer(text))) => Ok(Some(text)),
+        Ok(Poll::Ready(Reply::Answer(Answer::Text(text)))) => Ok(Some(text)),
         Ok(_) => Ok(None),
         Err(payload) => {
             Err(convict(Fault::DebugPanics, format!("printing {what} panics: {}", text(&panic_message(&*payload)))))
@@ -391,7 +389,7 @@ fn capabilities<R: Runtime>(bench: &Bench<R>, adapter: &Adapter) -> Option<Convi
 fn blocking(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
     doing.begin(Fault::CapabilityNotThere, "`acquire_blocking` of a free lock, which is declared,");
     let object = make_mutex(make)?;
-    let mut hand = Hand::new(&object, Request::Acquire, Place::Thread);
+    let mut hand = Hand::new(&object, mutex::ACQUIRE, Place::Thread);
     match hand.poll() {
         Poll::Ready(Reply::Granted) => drop(hand),
         Poll::Ready(Reply::Refused(message)) => {
@@ -408,7 +406,7 @@ fn blocking(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
         }
     }
     doing.begin(Fault::GuardDoesNotRelease, "`acquire_blocking` of a lock that was released");
-    match Hand::new(&object, Request::Acquire, Place::Thread).poll() {
+    match Hand::new(&object, mutex::ACQUIRE, Place::Thread).poll() {
         Poll::Ready(Reply::Granted) => Ok(()),
         _ => Err(stays("`acquire_blocking`")),
     }

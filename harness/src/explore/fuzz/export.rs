@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Kind};
 use crate::outcome::is_message;
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, mutex};
 use crate::scenario::name::{ObjectName, TaskName, Who};
-use crate::scenario::{Accept, Action, Conduct, Line, Parcel, Place, Scenario, Step};
+use crate::scenario::{Accept, Action, Conduct, Line, Parcel, Scenario, Step};
 use crate::verdict::{Grade, Verdict};
 
 /// How a bare lock library is called.
@@ -199,10 +199,10 @@ impl Numbers<'_> {
             Action::Ask { operation, place: Place::Task } => {
                 let object = self.object(&operation.object)?;
                 match operation.request {
-                    Request::Acquire => format!("acquire({task}, {object})"),
-                    Request::TryAcquire => format!("try_acquire({task}, {object})"),
-                    Request::IsLocked => format!("is_locked({object})"),
-                    Request::Debug => return cannot(),
+                    mutex::ACQUIRE => format!("acquire({task}, {object})"),
+                    mutex::TRY_ACQUIRE => format!("try_acquire({task}, {object})"),
+                    mutex::IS_LOCKED => format!("is_locked({object})"),
+                    _ => return cannot(),
                 }
             }
             Action::Release { object } => format!("release({task}, {})", self.object(object)?),

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Waker};
 use crate::explore::Explorable;
 use crate::explore::random::Random;
 use crate::object::Reply;
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Effect, Place, Primitive, Request};
 use crate::scenario::name::{FutureName, ObjectName, ScenarioName, TaskName, Who};
-use crate::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Scenario, Step};
 
 /// The most tasks of a program.
 pub const TASKS_MAX: usize = 8;
@@ -28,8 +28,8 @@ pub struct Palette {
 impl Palette {
     /// Returns what every one of `libraries` can do, found out by trying.
     pub fn common(libraries: &[Explorable]) -> Self {
-        let all = Primitive::ALL.into_iter().flat_map(|it| it.requests().iter().map(move |request| (it, *request)));
-        let explored = all.filter(|(_, request)| *request != Request::Debug);
+        let all = Primitive::ALL.iter().flat_map(|it| it.requests().map(move |request| (*it, request)));
+        let explored = all.filter(|(_, request)| request.verb().effect != Effect::Print);
         Self { has: explored.filter(|(it, request)| libraries.iter().all(|one| can(one, *it, *request))).collect() }
     }
 
@@ -139,19 +139,21 @@ impl Maker<'_> {
         let object = self.objects[self.random.below(self.objects.len() as u32) as usize].clone();
         let name = object.name.clone();
         let ask = |request| Action::Ask { operation: Operation { request, object: name.clone() }, place: Place::Task };
-        let acquire = ask(Request::Acquire);
-        let operation = Operation { request: Request::Acquire, object: name.clone() };
+        let plain = object.primitive.plain_wait();
+        let acquire = ask(plain);
+        let operation = Operation { request: plain, object: name.clone() };
         let future: FutureName = ["x", "y"][self.random.below(2) as usize].parse().expect("a name of a future");
-        let has = |request| self.palette.has(object.primitive, request);
-        let (tries, asks) = (has(Request::TryAcquire), has(Request::IsLocked));
+        let has = |request: &Request| self.palette.has(object.primitive, *request);
+        let a_try = object.primitive.tries().find(has);
+        let question = object.primitive.requests().filter(|it| it.verb().effect == Effect::AskHeld).find(has);
         let start = Action::Start { future: future.clone(), operation: operation.clone() };
         let prepare = Action::Prepare { future: future.clone(), operation };
         let release = Action::Release { object: name.clone() };
         let actions = match self.random.below(21) {
             0..=5 => vec![acquire, self.end_of_hold(task, &name)],
-            6 | 7 if tries => vec![ask(Request::TryAcquire), self.end_of_hold(task, &name)],
-            8 if asks => vec![acquire, ask(Request::IsLocked), release],
-            9 if asks => vec![ask(Request::IsLocked)],
+            6 | 7 if let Some(a_try) = a_try => vec![ask(a_try), self.end_of_hold(task, &name)],
+            8 if let Some(question) = question => vec![acquire, ask(question), release],
+            9 if let Some(question) = question => vec![ask(question)],
             10 | 11 => vec![start, self.use_of_future(task, &future)],
             12 => vec![start, Action::Await { future }, self.end_of_hold(task, &name)],
             13 => vec![prepare, self.use_of_future(task, &future)],

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::primitive::Request;
+use crate::primitive::Place;
 use crate::scenario::name::{FutureName, ObjectName, TaskName, Who};
-use crate::scenario::{Action, Conduct, Line, Operation, Parcel, Place, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Operation, Parcel, Scenario, Step};
 
 /// The most scenarios that are tried for one.
 pub const TRIES_MAX: usize = 4_000;
@@ -189,7 +189,7 @@ fn plainer(scenario: &Scenario, step: &Step) -> Vec<Step> {
         _ => return Vec::new(),
     };
     let acquire = |operation: &Operation| Action::Ask {
-        operation: Operation { request: Request::Acquire, object: operation.object.clone() },
+        operation: Operation { request: operation.request.primitive().plain_wait(), object: operation.object.clone() },
         place: Place::Task,
     };
     let plain: Vec<Action> = match action {

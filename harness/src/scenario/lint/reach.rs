@@ -6,11 +6,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{created_futures, located_steps};
-use crate::primitive::Request;
+use crate::primitive::Place;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
 use crate::scenario::parse::Parsed;
-use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step};
+use crate::scenario::{Action, Conduct, Operation, Parcel, Reaction, Step};
 
 /// Warns of each step that is never taken, once for a crowd.
 pub(super) fn unreachable_steps(parsed: &Parsed) -> Vec<Diagnostic> {
@@ -286,11 +286,11 @@ impl Walk<'_> {
             Action::Ask { operation: Operation { request, object }, place } => {
                 // Nobody has asked for it yet: there is nobody to wait for, unless the runtime itself delays the task.
                 let is_untouched = self.asked.insert(object.clone()) && *place == Place::Task && !self.budget_is_spent;
-                if request.grants() {
+                if request.takes() {
                     ready.add_guard(object);
                 }
                 task.may_block |= *place != Place::Task;
-                if *request == Request::Acquire && !is_untouched {
+                if request.waits() && !is_untouched {
                     task.may_wait();
                 }
             }
@@ -322,7 +322,9 @@ impl Walk<'_> {
                 }
             }
             Action::On { reaction, .. } => {
-                if let Reaction::TryAcquire(object) = reaction {
+                if let Reaction::Ask(Operation { request, object }) = reaction
+                    && request.takes()
+                {
                     self.asked.insert(object.clone());
                     ready.add_guard(object);
                 }

@@ -3,12 +3,12 @@
 use super::Fault;
 use super::names::Names;
 use super::token::{Kind, Token};
-use super::words::{Words, span, task, task_letter, waiting_request, who};
-use crate::primitive::Request;
+use super::words::{Words, number, span, task, task_letter, who};
+use crate::primitive::{Amount, Place, Primitive, Request};
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
 use crate::scenario::vocabulary::{self, Role};
-use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step, WakerEvent};
+use crate::scenario::{Action, Conduct, Operation, Parcel, Reaction, Step, WakerEvent};
 
 /// Reads the step that `tokens`, at least one and no semicolon, are.
 pub(super) fn step(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Fault> {
@@ -105,10 +105,6 @@ fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fa
     let Some(entry) = vocabulary::find(Role::Task, verb.text()) else { return Err(no_verb(verb).into()) };
     words.belonging_to(entry.word, entry.example);
     Ok(match entry.word {
-        "acquire" => ask(words, names, Request::Acquire)?,
-        "try-acquire" => ask(words, names, Request::TryAcquire)?,
-        "is-locked" => ask(words, names, Request::IsLocked)?,
-        "debug" => ask(words, names, Request::Debug)?,
         "release" => release(words, names)?,
         "resume" => Action::Resume { anew: adverb(words, "anew")? },
         "forget" => Action::Forget { object: object(words, names)? },
@@ -127,7 +123,7 @@ fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fa
         "on" => Action::On { event: event(words)?, reaction: reaction(words, names)? },
         "hold" => Action::Hold { span: span(words.word("a span of time")?)? },
         "spend-budget" => Action::SpendBudget,
-        _ => return Err(no_verb(verb).into()),
+        _ => ask(words, names, verb)?,
     })
 }
 
@@ -148,8 +144,9 @@ fn conduct(verb: &str, words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<C
     })
 }
 
-fn ask(words: &mut Words<'_, '_>, names: &Names<'_>, request: Request) -> Result<Action, Fault> {
-    let operation = Operation { request, object: object(words, names)? };
+fn ask<'t>(words: &mut Words<'_, 't>, names: &Names<'_>, verb: &Token<'t>) -> Result<Action, Fault> {
+    let operation = operation_of(words, names, verb)?;
+    let request = operation.request;
     let Some(blocking) = words.peek().filter(|token| token.kind == Kind::Word("blocking")) else {
         return match words.peek() {
             Some(token) if request.waits() => Err(no_place(token, "blocking").into()),
@@ -203,8 +200,65 @@ fn adverb(words: &mut Words<'_, '_>, adverb: &'static str) -> Result<bool, Fault
 }
 
 fn operation(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<Operation, Fault> {
-    let request = waiting_request(words.word("an operation")?)?;
-    Ok(Operation { request, object: object(words, names)? })
+    let verb = words.word("an operation")?;
+    let waiting = waiting_words();
+    let known = || Primitive::ALL.iter().filter_map(|primitive| primitive.request(verb.text()));
+    let fault = |message| {
+        let error = Diagnostic::error(verb.location, message);
+        waiting.iter().fold(error, |error, word| error.expecting(format!("`{word}`")))
+    };
+    match known().next() {
+        Some(_) if known().any(Request::waits) => {}
+        Some(request) => {
+            return Err(fault(format!("`{request}` never waits, so it is no future that can be kept")).into());
+        }
+        None => {
+            let hint = did_you_mean(verb.text(), waiting.iter().copied());
+            return Err(fault(format!("{} is not an operation", ticked(verb.text()))).maybe_hinting(hint).into());
+        }
+    }
+    let operation = operation_of(words, names, verb)?;
+    match operation.request {
+        request if request.waits() => Ok(operation),
+        request => Err(fault(format!("`{request}` never waits, so it is no future that can be kept")).into()),
+    }
+}
+
+/// Returns the words of the requests that wait, each once.
+fn waiting_words() -> Vec<&'static str> {
+    let mut words: Vec<&str> = Vec::new();
+    for request in Primitive::ALL.iter().flat_map(|primitive| primitive.requests()).filter(|request| request.waits()) {
+        if !words.contains(&request.as_str()) {
+            words.push(request.as_str());
+        }
+    }
+    words
+}
+
+/// Reads the object, and the amount if there is one, of a request whose verb has been read.
+fn operation_of<'t>(words: &mut Words<'_, 't>, names: &Names<'_>, verb: &Token<'t>) -> Result<Operation, Fault> {
+    let object = object(words, names)?;
+    let primitive = names.primitive(object.as_str()).expect("an object that was read is declared");
+    let Some(request) = primitive.request(verb.text()) else {
+        let list: Vec<&str> = primitive.requests().map(Request::as_str).collect();
+        let noun = primitive.table().noun;
+        return Err(Diagnostic::error(
+            verb.location,
+            format!("`{}` is no step on {noun}, and `{object}` is one", verb.text()),
+        )
+        .expecting(format!("a step on {noun}"))
+        .hinting(format!("the steps on {noun} are {}", list.join(", ")))
+        .maybe_hinting(did_you_mean(verb.text(), list.iter().copied()))
+        .into());
+    };
+    let is_number = |token: &&Token<'_>| token.text().starts_with(|first: char| first.is_ascii_digit());
+    Ok(match request.verb().amount {
+        Amount::None => Operation { request, object },
+        Amount::Optional if words.peek().filter(is_number).is_none() => Operation { request, object },
+        Amount::Optional | Amount::Needed => {
+            Operation { request: request.of(number(words.word("a number")?)?), object }
+        }
+    })
 }
 
 fn object(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<ObjectName, Fault> {
@@ -272,21 +326,25 @@ fn reaction(words: &mut Words<'_, '_>, names: &Names<'_>) -> Result<Reaction, Fa
     let token = words.word("a reaction")?;
     Ok(match token.text() {
         "release" => Reaction::Release(object(words, names)?),
-        "try-acquire" => Reaction::TryAcquire(object(words, names)?),
-        "is-locked" => Reaction::IsLocked(object(words, names)?),
         "poll" => Reaction::Poll,
         "panic" => Reaction::Panic,
+        other if is_reaction_word(other) => Reaction::Ask(operation_of(words, names, token)?),
         other => {
-            return Err(Diagnostic::error(token.location, format!("{} is nothing that a waker does", ticked(other)))
-                .expecting("`release m`")
-                .expecting("`try-acquire m`")
-                .expecting("`is-locked m`")
-                .expecting("`poll`")
-                .expecting("`panic`")
-                .maybe_hinting(did_you_mean(other, vocabulary::REACTIONS.iter().copied()))
-                .into());
+            let error = Diagnostic::error(token.location, format!("{} is nothing that a waker does", ticked(other)));
+            let words = vocabulary::reactions();
+            let expected = words.iter().map(|word| match *word {
+                "poll" | "panic" => format!("`{word}`"),
+                _ => format!("`{word} m`"),
+            });
+            let error = expected.fold(error, Diagnostic::expecting);
+            return Err(error.maybe_hinting(did_you_mean(other, words)).into());
         }
     })
+}
+
+fn is_reaction_word(word: &str) -> bool {
+    let mut requests = Primitive::ALL.iter().filter_map(|primitive| primitive.request(word));
+    requests.any(vocabulary::is_reaction)
 }
 
 pub(super) fn no_name(token: &Token<'_>, what: &str) -> Diagnostic {

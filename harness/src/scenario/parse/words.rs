@@ -1,7 +1,6 @@
 //! Takes the words of one line or step in turn, and says what is missing or too many.
 
 use super::token::{Kind, Token, unescape};
-use crate::primitive::Request;
 use crate::scenario::Span;
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, ticked};
 use crate::scenario::name::{TaskName, Who};
@@ -183,14 +182,11 @@ pub(super) fn span(token: &Token<'_>) -> Result<Span, Diagnostic> {
     })
 }
 
-/// Reads a request that waits, which alone can be kept as a future.
-pub(super) fn waiting_request(token: &Token<'_>) -> Result<Request, Diagnostic> {
-    let request = Request::ALL.into_iter().find(|request| request.as_str() == token.text());
-    let fault = |message| Diagnostic::error(token.location, message).expecting("`acquire`");
-    match request {
-        Some(request) if request.waits() => Ok(request),
-        Some(request) => Err(fault(format!("`{request}` never waits, so it is no future that can be kept"))),
-        None => Err(fault(format!("{} is not an operation", ticked(token.text())))
-            .maybe_hinting(did_you_mean(token.text(), ["acquire"]))),
-    }
+/// Reads an amount.
+pub(super) fn number(token: &Token<'_>) -> Result<u64, Diagnostic> {
+    token.text().parse().map_err(|_| {
+        Diagnostic::error(token.location, format!("{} is not a number", ticked(token.text())))
+            .expecting("a whole number")
+            .hinting(format!("numbers are 0 to {}", u64::MAX))
+    })
 }
