@@ -1,4 +1,4 @@
-//! Keyalike's planted locks: three honest mutexes written by hand, and forty that are wrong in one line.
+//! Keyalike's planted locks: three honest mutexes written by hand, and forty-one that are wrong in one line.
 //!
 //! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast. Three further
 //! locks are wrong only between two instructions, where the explorer cannot look and real threads must.
@@ -25,7 +25,7 @@ pub struct Planted {
     pub explorable: Explorable,
 }
 
-/// Forty locks with types of their own would be forty explorers to compile, so these are erased.
+/// Forty-one locks with types of their own would be as many explorers to compile, so these are erased.
 fn planted<F: Flaw>(id: &'static str) -> Planted {
     Planted { id, explorable: Locks::<F>::explorable() }
 }
@@ -122,6 +122,7 @@ pub fn broken() -> Vec<Planted> {
         "query-keeps" G3: QUERY_KEEPS;
         "woken-cancel-wakes-none" H1: BARGES, WOKEN_CANCEL_WAKES_NONE;
         "woken-loses-place" H2: BARGES, WOKEN_LOSES_PLACE;
+        "made-takes" I1: MADE_TAKES;
     }
 }
 

@@ -106,6 +106,8 @@ flaws! {
     WOKEN_CANCEL_WAKES_NONE,
     /// A lock without hand-over: a woken waiter that comes too late is not queued again.
     WOKEN_LOSES_PLACE,
+    /// A free lock is taken when the future is made, and kept when that future is dropped unpolled.
+    MADE_TAKES,
 }
 
 /// The number of an operation.
@@ -259,6 +261,8 @@ struct Acquire<'a, F: Flaw> {
     ticket: Option<Ticket>,
     waker: Option<Waker>,
     done: bool,
+    /// Whether it took the lock when it was made.
+    took: bool,
 }
 
 impl<'a, F: Flaw> Future for Acquire<'a, F> {
@@ -270,6 +274,9 @@ impl<'a, F: Flaw> Future for Acquire<'a, F> {
             return Poll::Pending;
         }
         let mutex = self.mutex;
+        if std::mem::take(&mut self.took) {
+            return Poll::Ready(mutex.guard());
+        }
         let mut state = mutex.lock();
         let Some(own) = self.ticket else {
             let is_free = !state.locked || F::NEWCOMER_TAKES_GRANTED && !state.granted.is_empty();
@@ -376,8 +383,10 @@ impl<F: Flaw> AsyncMutex for Mutex<F> {
         Self { state: sync::Mutex::default(), flaw: PhantomData }
     }
 
-    async fn acquire(&self) -> Result<Guard<'_, F>, Message> {
-        Ok(Acquire { mutex: self, gave_way: false, ticket: None, waker: None, done: false }.await)
+    fn acquire(&self) -> impl Future<Output = Result<Guard<'_, F>, Message>> + Send {
+        let took = F::MADE_TAKES && !std::mem::replace(&mut self.lock().locked, true);
+        let acquire = Acquire { mutex: self, gave_way: false, ticket: None, waker: None, done: false, took };
+        async move { Ok(acquire.await) }
     }
 
     fn try_acquire(&self) -> Result<Guard<'_, F>, Message> {

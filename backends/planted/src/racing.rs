@@ -162,8 +162,9 @@ impl<R: Race> AsyncMutex for RacingMutex<R> {
         }
     }
 
-    async fn acquire(&self) -> Result<Guard<'_, R>, Message> {
-        Ok(Acquire { mutex: self, ticket: None }.await)
+    fn acquire(&self) -> impl Future<Output = Result<Guard<'_, R>, Message>> + Send {
+        let acquire = Acquire { mutex: self, ticket: None };
+        async move { Ok(acquire.await) }
     }
 
     fn try_acquire(&self) -> Result<Guard<'_, R>, Message> {

@@ -47,8 +47,9 @@ impl AsyncMutex for BorrowedMutex {
         Self(subject::mutex::Mutex::new(()))
     }
 
-    async fn acquire(&self) -> Result<Self::Guard<'_>, Message> {
-        Ok(subject::mutex::acquire(&self.0).await)
+    fn acquire(&self) -> impl Future<Output = Result<Self::Guard<'_>, Message>> + Send {
+        let acquired = subject::mutex::acquire(&self.0);
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<Self::Guard<'_>, Message> {
@@ -110,8 +111,9 @@ mod owned {
             Self(Arc::new(subject::mutex::Mutex::new(())))
         }
 
-        async fn acquire(&self) -> Result<subject::owned::Guard, Message> {
-            Ok(subject::owned::acquire(&self.0).await)
+        fn acquire(&self) -> impl Future<Output = Result<subject::owned::Guard, Message>> + Send {
+            let acquired = subject::owned::acquire(&self.0);
+            async move { Ok(acquired.await) }
         }
 
         fn try_acquire(&self) -> Result<subject::owned::Guard, Message> {

@@ -61,8 +61,9 @@ impl AsyncMutex for AsyncLockMutex {
         Self(Mutex::new(()))
     }
 
-    async fn acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
-        Ok(self.0.lock().await)
+    fn acquire(&self) -> impl Future<Output = Result<MutexGuard<'_, ()>, Message>> + Send {
+        let acquired = self.0.lock();
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
@@ -88,8 +89,9 @@ impl AsyncMutex for AsyncLockArcMutex {
         Self(Arc::new(Mutex::new(())))
     }
 
-    async fn acquire(&self) -> Result<MutexGuardArc<()>, Message> {
-        Ok(self.0.lock_arc().await)
+    fn acquire(&self) -> impl Future<Output = Result<MutexGuardArc<()>, Message>> + Send {
+        let acquired = self.0.lock_arc();
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<MutexGuardArc<()>, Message> {

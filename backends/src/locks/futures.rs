@@ -61,8 +61,9 @@ impl AsyncMutex for FuturesMutex {
         Self(Mutex::new(()))
     }
 
-    async fn acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
-        Ok(self.0.lock().await)
+    fn acquire(&self) -> impl Future<Output = Result<MutexGuard<'_, ()>, Message>> + Send {
+        let acquired = self.0.lock();
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<MutexGuard<'_, ()>, Message> {
@@ -84,8 +85,9 @@ impl AsyncMutex for FuturesOwnedMutex {
         Self(Arc::new(Mutex::new(())))
     }
 
-    async fn acquire(&self) -> Result<OwnedMutexGuard<()>, Message> {
-        Ok(Arc::clone(&self.0).lock_owned().await)
+    fn acquire(&self) -> impl Future<Output = Result<OwnedMutexGuard<()>, Message>> + Send {
+        let acquired = Arc::clone(&self.0).lock_owned();
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<OwnedMutexGuard<()>, Message> {

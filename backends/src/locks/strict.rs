@@ -63,8 +63,9 @@ macro_rules! strict_over {
                 Self(StrictMutex::new(()))
             }
 
-            async fn acquire(&self) -> Result<Self::Guard<'_>, Message> {
-                acquire(&self.0).await.map_err(|error| Message::of(&error))
+            fn acquire(&self) -> impl Future<Output = Result<Self::Guard<'_>, Message>> + Send {
+                let acquired = acquire(&self.0);
+                async move { acquired.await.map_err(|error| Message::of(&error)) }
             }
 
             fn try_acquire(&self) -> Result<Self::Guard<'_>, Message> {

@@ -13,8 +13,9 @@ impl AsyncMutex for Adapter {
         Self(FairMutex::new(()))
     }
 
-    async fn acquire(&self) -> Result<Guard<'_, ()>, Message> {
-        Ok(self.0.lock().await)
+    fn acquire(&self) -> impl Future<Output = Result<Guard<'_, ()>, Message>> + Send {
+        let acquired = self.0.lock();
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<Guard<'_, ()>, Message> {

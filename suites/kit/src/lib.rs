@@ -36,8 +36,9 @@
 //!     fn new() -> Self {
 //!         Self(my_crate::MyMutex::default())
 //!     }
-//!     async fn acquire(&self) -> Result<my_crate::MyGuard<'_>, Message> {
-//!         Ok(self.0.lock().await)
+//!     fn acquire(&self) -> impl Future<Output = Result<my_crate::MyGuard<'_>, Message>> + Send {
+//!         let acquired = self.0.lock();
+//!         async move { Ok(acquired.await) }
 //!     }
 //!     fn try_acquire(&self) -> Result<my_crate::MyGuard<'_>, Message> {
 //!         self.0.try_lock().ok_or_else(Message::none)

@@ -19,8 +19,9 @@ impl AsyncMutex for Adapter {
         Self(async_lock::Mutex::new(()))
     }
 
-    async fn acquire(&self) -> Result<async_lock::MutexGuard<'_, ()>, Message> {
-        Ok(self.0.lock().await)
+    fn acquire(&self) -> impl Future<Output = Result<async_lock::MutexGuard<'_, ()>, Message>> + Send {
+        let acquired = self.0.lock();
+        async move { Ok(acquired.await) }
     }
 
     fn try_acquire(&self) -> Result<async_lock::MutexGuard<'_, ()>, Message> {

@@ -6,8 +6,8 @@ pub use async_lock::Lock as Mutex;
 pub type Guard<'a> = async_lock::LockGuard<()>;
 
 /// Waits for the lock.
-pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
-    mutex.lock().await
+pub fn acquire(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    mutex.lock()
 }
 
 /// Compiles only if tasks can use it.

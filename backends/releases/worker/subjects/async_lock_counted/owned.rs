@@ -10,8 +10,8 @@ use super::mutex::Mutex;
 pub type Guard = super::mutex::Guard<'static>;
 
 /// Waits for the lock.
-pub async fn acquire(mutex: &Arc<Mutex<()>>) -> Guard {
-    mutex.lock().await
+pub fn acquire(mutex: &Arc<Mutex<()>>) -> impl Future<Output = Guard> + Send {
+    mutex.lock()
 }
 
 /// Takes the lock if it is free.

@@ -10,8 +10,8 @@ use super::mutex::Mutex;
 pub type Guard = async_mutex::MutexGuardArc<()>;
 
 /// Waits for the mutex.
-pub async fn acquire(mutex: &Arc<Mutex<()>>) -> Guard {
-    mutex.lock_arc().await
+pub fn acquire(mutex: &Arc<Mutex<()>>) -> impl Future<Output = Guard> + Send {
+    mutex.lock_arc()
 }
 
 /// Takes the mutex if it is free.

@@ -6,8 +6,8 @@ pub use futures_util::lock::Mutex;
 pub type Guard<'a> = futures_util::lock::MutexGuard<'a, ()>;
 
 /// Waits for the mutex.
-pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
-    mutex.lock().await
+pub fn acquire(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    mutex.lock()
 }
 
 /// Compiles only if tasks can use it.

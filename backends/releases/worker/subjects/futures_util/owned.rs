@@ -10,8 +10,8 @@ use super::mutex::Mutex;
 pub type Guard = futures_util::lock::OwnedMutexGuard<()>;
 
 /// Waits for the mutex.
-pub async fn acquire(mutex: &Arc<Mutex<()>>) -> Guard {
-    Arc::clone(mutex).lock_owned().await
+pub fn acquire(mutex: &Arc<Mutex<()>>) -> impl Future<Output = Guard> + Send {
+    Arc::clone(mutex).lock_owned()
 }
 
 /// Takes the mutex if it is free.

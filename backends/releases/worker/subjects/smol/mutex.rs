@@ -6,8 +6,8 @@ pub use smol::lock::Mutex;
 pub type Guard<'a> = smol::lock::MutexGuard<'a, ()>;
 
 /// Waits for the mutex.
-pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
-    mutex.lock().await
+pub fn acquire(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    mutex.lock()
 }
 
 /// Compiles only if tasks can use it.

@@ -6,8 +6,8 @@ pub use tokio::sync::Mutex;
 pub type Guard<'a> = tokio::sync::MutexGuard<'a, ()>;
 
 /// Waits for the mutex.
-pub async fn acquire(mutex: &Mutex<()>) -> Guard<'_> {
-    mutex.lock().await
+pub fn acquire(mutex: &Mutex<()>) -> impl Future<Output = Guard<'_>> + Send {
+    mutex.lock()
 }
 
 /// Compiles only if tasks can use it.
