@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::backend::Backend;
 use harness::diff::Outcomes;
-use harness::driver::program::Program;
+use harness::program::Program;
 use harness::report::{CellReport, give_letters};
 use harness::runner::{Cell, Options, run_all};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};

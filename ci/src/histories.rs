@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use harness::backend::Backend;
-use harness::driver::program::Program;
 use harness::explore::plan::Plan;
 use harness::explore::{Budget, Options as Exploration, explore, is_fault};
+use harness::program::Program;
 use harness::report::paint::count;
 use harness::runner::{Options, run_cell};
 use harness::scenario::Scenario;

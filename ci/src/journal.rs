@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use harness::backend::{Backend, Description};
-use harness::driver::program::Program;
+use harness::program::Program;
 use harness::report::{Answer, CellReport};
 use harness::runner::{Cell, Options};
 use serde::{Deserialize, Serialize};

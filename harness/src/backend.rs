@@ -5,12 +5,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::program::Program;
 use crate::driver::{DriveError, Listener, MakeObject, Runs, Seat, drive};
 use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
 use crate::primitive::Primitive;
+use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::transcript::Transcript;
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::Subject;
 use crate::driver::Seat;
-use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::primitive::Primitive;
+use crate::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
 use crate::transcript::{At, Event, Fault, Trials};
 

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Deserialize;
 
 use crate::backend::{Backend, Subject};
-use crate::driver::program::{Program, ProgramError};
 use crate::driver::{DriveError, Heard, Runs, Seat};
+use crate::program::{Program, ProgramError};
 use crate::protocol::{Answer, Ended, Hello, Lacking, Trouble, Turn, VERSION};
 use crate::scenario::parse::parse;
 use crate::transcript::{At, Transcript, What};

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use keyalike_harness::driver::program::Program;
 use keyalike_harness::object::Message;
 use keyalike_harness::outcome::Outcome;
+use keyalike_harness::program::Program;
 use keyalike_harness::protocol::{Ended, check_end, check_event};
 use keyalike_harness::runtime::Ending;
 use keyalike_harness::scenario::parse::parse;

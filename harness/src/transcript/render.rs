@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
+use crate::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
 use crate::runtime::Ending;
 use crate::scenario::name::TaskName;
@@ -286,7 +286,7 @@ impl Words<'_> {
 
     /// Returns whether it is clear which object an effect of `step` speaks of: there is only one, or the step names it.
     fn names_object(&self, step: StepIndex, object: ObjectIndex) -> bool {
-        use crate::driver::program::{Deed, TaskDeed};
+        use crate::program::{Deed, TaskDeed};
         self.program.objects().len() == 1
             || matches!(self.program.steps[step].what,
                 Deed::Task(TaskDeed::Release { object: named }

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use keyalike_harness::backend::Backend;
-use keyalike_harness::driver::program::Program;
 use keyalike_harness::driver::{Runs, Seat};
 use keyalike_harness::outcome::Outcome;
 use keyalike_harness::primitive::{Primitive, Request};
+use keyalike_harness::program::Program;
 use keyalike_harness::scenario::name::{FutureName, TaskName};
 use keyalike_harness::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
 use keyalike_harness::transcript::Transcript;
