@@ -13,8 +13,7 @@ use std::task::{Context, Poll, Waker};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::Request;
-use crate::scenario::Place;
+use crate::primitive::{Place, Request};
 
 /// A live object that tasks share, such as one mutex.
 pub trait Object: Send + Sync {

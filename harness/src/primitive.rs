@@ -89,3 +89,15 @@ impl fmt::Display for Request {
         f.pad(self.as_str())
     }
 }
+
+/// Where an operation runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// In the task, as a future.
+    Task,
+    /// On a thread of its own, in the blocking way (`acquire m blocking`).
+    Thread,
+    /// On the runtime's own thread, in the blocking way (`acquire m blocking inside`).
+    Inside,
+}

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName, Who};
 pub use crate::scenario::parse::{STEPS_MAX, TASKS_MAX};
-use crate::scenario::{Action, Conduct, Object, Parcel, Place, Reaction, Scenario, Step, WakerEvent};
+use crate::scenario::{Action, Conduct, Object, Parcel, Reaction, Scenario, Step, WakerEvent};
 
 /// An object of a program, counted from 0 in the order of declaration.
 pub type ObjectIndex = usize;

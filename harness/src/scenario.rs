@@ -12,7 +12,7 @@ pub mod vocabulary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::verdict::{Grade, Verdict};
 use name::{FutureName, ObjectName, RuleId, ScenarioName, ScopeName, TaskName, Who};
 
@@ -242,18 +242,6 @@ pub struct Operation {
     pub request: Request,
     /// Of which object.
     pub object: ObjectName,
-}
-
-/// Where an operation runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Place {
-    /// In the task, as a future.
-    Task,
-    /// On a thread of its own, in the blocking way (`acquire m blocking`).
-    Thread,
-    /// On the runtime's own thread, in the blocking way (`acquire m blocking inside`).
-    Inside,
 }
 
 /// What `send` moves.

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use crate::explore::plan::Plan;
 use crate::explore::{Budget, Explorable, is_fault};
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::program::TaskDeed;
+use crate::scenario::Action;
 use crate::scenario::name::{ScenarioName, TaskName};
-use crate::scenario::{Action, Place};
 use crate::transcript::Hang;
 use crate::verdict::Verdict;
 use crate::watchdog::{LOOK_MS, SPIN_LIMIT, Watchdog};

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use harness::object::{Message, Object, Operation, Reply, hold};
-use harness::primitive::Request;
-use harness::scenario::Place;
+use harness::primitive::{Place, Request};
 
 /// Whether the release has a try of its own.
 pub(crate) const HAS_TRY: bool = cfg!(any(feature = "try_acquire", feature = "try_plain"));

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object, Operation, Reply, hold};
 use harness::primitive::mutex::MutexCapabilities;
-use harness::primitive::{Primitive, Request};
-use harness::scenario::Place;
+use harness::primitive::{Place, Primitive, Request};
 use tokio::sync::Mutex;
 
 /// The naive remedy over tokio::sync.

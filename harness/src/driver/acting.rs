@@ -11,10 +11,10 @@ use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use super::run::{Run, lock};
 use super::task::{Belonging, Pending, boom, what};
 use crate::object::{Message, Operation, Reply, touched};
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::program::{ObjectIndex, ReactionDeed};
 use crate::quiescence::TaskIndex;
-use crate::scenario::{Place, WakerEvent};
+use crate::scenario::WakerEvent;
 use crate::transcript::{At, Role, What};
 
 /// The acting waker of one task: its orders, and what it shares with the task.

@@ -15,11 +15,11 @@ use super::acting::Acting;
 use super::run::{Command, Kept, LetGo, Run, TaskWaker};
 use super::thread::ThreadWait;
 use crate::object::{Handover, Operation, Reply};
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use crate::quiescence::{Admission, Departure, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
-use crate::scenario::{Place, WakerEvent};
+use crate::scenario::WakerEvent;
 use crate::transcript::{At, Reason, Role, What};
 
 /// What a scripted panic says.

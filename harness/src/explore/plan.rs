@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::program::{Deed, Program, ProgramError, TaskDeed};
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ScenarioName, TaskName};
-use crate::scenario::{Action, Conduct, Line, Object, Place, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Object, Scenario, Step};
 
 /// The largest number of tasks in an explored scenario: a set of them is one word.
 pub const TASKS_MAX: usize = 32;

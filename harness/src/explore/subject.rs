@@ -9,8 +9,7 @@ use std::task::{Context, Poll};
 
 use crate::driver::MakeObject;
 use crate::object::{Object, Operation, Reply, took_hold};
-use crate::primitive::{Primitive, Request};
-use crate::scenario::Place;
+use crate::primitive::{Place, Primitive, Request};
 
 /// What a poll came to: no more of it than the engine asks for, which has millions of them a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

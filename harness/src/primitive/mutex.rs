@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crate::explore::{self, Explorable};
 use crate::object::{Handover, Message, Object, Operation, Reply, hold_and};
-use crate::primitive::{Primitive, Request};
-use crate::scenario::Place;
+use crate::primitive::{Place, Primitive, Request};
 
 /// What can be asked of a mutex.
 pub const REQUESTS: &[Request] = &[Request::Acquire, Request::TryAcquire, Request::IsLocked, Request::Debug];

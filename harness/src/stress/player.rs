@@ -11,10 +11,9 @@ use crate::explore::plan::Op;
 use crate::explore::random::Random;
 use crate::identity::Identity;
 use crate::object::{Object, Operation, Reply};
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::quiescence::TaskIndex;
-use crate::scenario::Place;
 use crate::verdict::Verdict;
 
 /// For how many turns of an empty loop a thread dawdles, at most: what races needs different starts.

@@ -11,9 +11,8 @@ use super::{Adapter, Conviction, Fault, convict, runs};
 use crate::driver::MakeObject;
 use crate::identity::Identity;
 use crate::object::{Object, Operation, Reply};
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::runtime::{Runtime, panic_message};
-use crate::scenario::Place;
 use crate::scenario::name::TaskName;
 
 /// How long to look for wakes that nobody asked for. An honest adapter makes none, however long one looks.

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use super::{Finding, Kind};
 use crate::outcome::is_message;
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::scenario::name::{ObjectName, TaskName, Who};
-use crate::scenario::{Accept, Action, Conduct, Line, Parcel, Place, Scenario, Step};
+use crate::scenario::{Accept, Action, Conduct, Line, Parcel, Scenario, Step};
 use crate::verdict::{Grade, Verdict};
 
 /// How a bare lock library is called.

@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Waker};
 use crate::explore::Explorable;
 use crate::explore::random::Random;
 use crate::object::Reply;
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::scenario::name::{FutureName, ObjectName, ScenarioName, TaskName, Who};
-use crate::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Scenario, Step};
 
 /// The most tasks of a program.
 pub const TASKS_MAX: usize = 8;

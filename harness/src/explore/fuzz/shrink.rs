@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::scenario::name::{FutureName, ObjectName, TaskName, Who};
-use crate::scenario::{Action, Conduct, Line, Operation, Parcel, Place, Scenario, Step};
+use crate::scenario::{Action, Conduct, Line, Operation, Parcel, Scenario, Step};
 
 /// The most scenarios that are tried for one.
 pub const TRIES_MAX: usize = 4_000;

@@ -6,11 +6,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{created_futures, located_steps};
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
 use crate::scenario::parse::Parsed;
-use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step};
+use crate::scenario::{Action, Conduct, Operation, Parcel, Reaction, Step};
 
 /// Warns of each step that is never taken, once for a crowd.
 pub(super) fn unreachable_steps(parsed: &Parsed) -> Vec<Diagnostic> {

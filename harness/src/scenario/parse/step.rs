@@ -4,11 +4,11 @@ use super::Fault;
 use super::names::Names;
 use super::token::{Kind, Token};
 use super::words::{Words, span, task, task_letter, waiting_request, who};
-use crate::primitive::Request;
+use crate::primitive::{Place, Request};
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
 use crate::scenario::vocabulary::{self, Role};
-use crate::scenario::{Action, Conduct, Operation, Parcel, Place, Reaction, Step, WakerEvent};
+use crate::scenario::{Action, Conduct, Operation, Parcel, Reaction, Step, WakerEvent};
 
 /// Reads the step that `tokens`, at least one and no semicolon, are.
 pub(super) fn step(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, Fault> {
