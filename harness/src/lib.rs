@@ -5,6 +5,7 @@
 //! the [`verdict`] and the scenario's rule grades it, which makes an [`outcome`]. A [`comparison`] tells outcomes apart, a
 //! [`review`] holds them against the ledger and the [`snapshot`]s, and a [`report`] tells it.
 
+pub mod adapter;
 pub mod backend;
 pub mod cancel_points;
 pub mod certify;

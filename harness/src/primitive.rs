@@ -1,7 +1,7 @@
 //! The synchronisation primitives and what can be asked of them.
 //!
-//! A primitive is one file below this module: its words, the trait that an adapter implements, and the way from the
-//! one to the other. It judges nothing: its sequential model belongs to the oracle.
+//! It is vocabulary and nothing else: an [`adapter`](crate::adapter) says how a library does it, and the sequential model
+//! belongs to the oracle. So it imports nothing of this crate.
 
 pub mod mutex;
 

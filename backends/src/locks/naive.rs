@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use harness::adapter::mutex::MutexCapabilities;
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object, Operation, Reply, hold};
-use harness::primitive::mutex::MutexCapabilities;
 use harness::primitive::{Place, Primitive, Request};
 use tokio::sync::Mutex;
 
