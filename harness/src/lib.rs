@@ -32,6 +32,7 @@ pub mod scenario;
 pub mod snapshot;
 pub mod stage;
 pub mod stress;
+pub mod subject;
 pub mod suite;
 pub mod transcript;
 pub mod twists;

@@ -15,11 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Description;
 use crate::comparison::{Difference, compare, letter};
 use crate::review::{Finding, FindingKind};
 use crate::runner::{Cell, CellError};
 use crate::scenario::name::{RuleId, ScenarioName};
+use crate::subject::Description;
 use crate::verdict::{Grade, Verdict};
 
 /// The version of the report's form. Fields may be added to it; none is removed or changes its meaning.
