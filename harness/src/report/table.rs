@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use crate::comparison::Difference;
+use crate::report::finding::{Finding, FindingKind};
 use crate::report::paint::{BAD, DIVERGENT, GOOD, Layout, QUIET, TITLE, count, width};
 use crate::report::{Answer, CellReport, Group, Report, Row, Status};
-use crate::review::{Finding, FindingKind};
 use crate::verdict::Verdict;
 
 /// How many columns the matrix may have before it is drawn with letters, where its width is not bounded.
