@@ -1,7 +1,7 @@
 //! The report of a run as one value: what ran where, what came out, and what of it is not as expected.
 //!
-//! A [`finding`] is a value too. The other modules below put the report into text, each into one format. None of them decides
-//! anything, and none prints.
+//! A [`finding`] is a value too. The other modules below put the report into text, each into one format. None of them
+//! decides anything, and none prints.
 
 pub mod columns;
 pub mod finding;
@@ -12,6 +12,7 @@ pub mod markdown;
 pub mod paint;
 pub mod side_by_side;
 pub mod table;
+pub mod unified_diff;
 
 use std::collections::{BTreeMap, BTreeSet};
 

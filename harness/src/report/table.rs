@@ -10,6 +10,7 @@ use anstyle::Style;
 use crate::comparison::Difference;
 use crate::report::finding::{Finding, FindingKind};
 use crate::report::paint::{BAD, DIVERGENT, GOOD, Layout, QUIET, TITLE, count, width};
+use crate::report::unified_diff::unified;
 use crate::report::{Answer, CellReport, Group, Report, Row, Status};
 use crate::verdict::Verdict;
 
@@ -365,7 +366,7 @@ impl Page {
             }
             for pair in variants.windows(2) {
                 self.line("  as a diff:");
-                let diff = crate::diff::unified(&pair[0].transcript, &pair[1].transcript);
+                let diff = unified(&pair[0].transcript, &pair[1].transcript);
                 diff.iter().for_each(|line| self.line(&format!("    {line}")));
             }
         }
