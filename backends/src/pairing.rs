@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use harness::backend::{Description, LockLibrary, Pair, Subject};
+use harness::backend::{LockLibrary, Pair};
 use harness::runtime::Runtime;
+use harness::subject::{Description, Subject};
 
 use crate::{Entry, locks};
 

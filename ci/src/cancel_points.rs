@@ -6,7 +6,7 @@ use std::sync::Arc;
 use harness::backend::Backend;
 use harness::cancel_points::{is_fault, variants};
 use harness::driver::DriveError;
-use harness::driver::program::Program;
+use harness::program::Program;
 use harness::runner::{CellError, Options, run_cell};
 use indicatif::{ProgressBar, ProgressDrawTarget};
 

@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use harness::backend::{Backend, Description};
-use harness::driver::program::Program;
+use harness::backend::Backend;
+use harness::program::Program;
 use harness::report::{Answer, CellReport};
 use harness::runner::{Cell, Options};
+use harness::subject::Description;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;

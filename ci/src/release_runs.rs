@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Description, Remote};
+use harness::backend::{Backend, Remote};
 use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::runner::Options;
 use harness::scenario::name::ScenarioName;
+use harness::subject::Description;
 use harness::suite::Suite;
 use releases::error::ReleaseError;
 use releases::id::ReleaseId;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::driver::program::{Program, ProgramError};
+use harness::program::{Program, ProgramError};
 use harness::scenario::diagnostic::nearest;
 use harness::scenario::name::{RuleId, ScenarioName};
 use harness::suite::{Suite, SuiteError, find_scenarios, read_program};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use backends::Locks;
 use harness::backend::Backend;
-use harness::driver::program::Program;
 use harness::explore::{Report, is_fault};
 use harness::isolation::Workshop;
+use harness::program::Program;
 use harness::report::paint::count;
 use harness::runner::{Options, run_cell};
 use harness::scenario::Scenario;

@@ -1,17 +1,15 @@
-//! A backend: a runtime and a lock library, paired, with the names and versions of both.
+//! A backend: a runtime and a lock library, paired and ready to run programs.
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use crate::driver::program::Program;
 use crate::driver::{DriveError, Listener, MakeObject, Runs, Seat, drive};
 use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
 use crate::primitive::Primitive;
+use crate::program::Program;
 use crate::runtime::Runtime;
+use crate::subject::Description;
 use crate::transcript::Transcript;
 
 /// A library of locks that needs no reactor of its own.
@@ -26,30 +24,6 @@ pub trait LockLibrary: 'static {
 
     /// Returns what it offers, in the words of reports.
     fn capabilities() -> Vec<&'static str>;
-}
-
-/// The name and version of a package that a backend is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Subject {
-    /// The package.
-    pub name: String,
-    /// Its version: the one that was built or is installed, not the one that was asked for.
-    pub version: String,
-}
-
-/// What a backend is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Description {
-    /// `RUNTIME+LOCKS`, or the runtime alone for its native pair.
-    pub id: String,
-    /// The crate that the runtime comes from.
-    pub runtime: Subject,
-    /// The crate that the locks come from.
-    pub locks: Subject,
-    /// What the locks offer, and how.
-    pub capabilities: Vec<String>,
-    /// Whether it is the runtime's own pair, and so a column by default.
-    pub native: bool,
 }
 
 /// A runtime paired with a lock library, ready to run programs.

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::driver::program::Program;
+use crate::program::Program;
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::Who;
 use crate::scenario::{Conduct, Line, Scenario, Step};

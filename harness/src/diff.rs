@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use similar::{ChangeTag, TextDiff};
-
 use crate::comparison::{Difference, difference};
 use crate::report::paint::{Layout, count};
+use crate::report::unified_diff::unified;
 use crate::scenario::name::ScenarioName;
 
 /// The outcomes of one side, by scenario, each given by its lines.
@@ -103,20 +102,4 @@ pub fn render(diff: &Diff, left: &str, right: &str, layout: Layout) -> String {
         with(Difference::Wording),
     ));
     text
-}
-
-/// Returns a line diff of two outcomes, all lines shown: `-` only in the left, `+` only in the right.
-pub fn unified(left: &[String], right: &[String]) -> Vec<String> {
-    let (left, right): (Vec<&str>, Vec<&str>) =
-        (left.iter().map(String::as_str).collect(), right.iter().map(String::as_str).collect());
-    let diff = TextDiff::from_slices(&left, &right);
-    let say = |change: similar::Change<&str>| {
-        let sign = match change.tag() {
-            ChangeTag::Delete => '-',
-            ChangeTag::Insert => '+',
-            ChangeTag::Equal => ' ',
-        };
-        format!("{sign} {}", change.value())
-    };
-    diff.iter_all_changes().map(say).collect()
 }

@@ -5,7 +5,6 @@
 
 mod acting;
 mod conductor;
-pub mod program;
 mod run;
 mod task;
 mod thread;
@@ -17,9 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::object::Object;
 use crate::primitive::Primitive;
+use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::transcript::{Record, Transcript};
-use program::Program;
 
 /// The most polls of woken tasks in one step (a count, at least 1). Reaching it is the fault `livelock`.
 pub const POLLS_MAX: u32 = 10_000;

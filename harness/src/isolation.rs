@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::driver::Runs;
-use crate::driver::program::Program;
+use crate::program::Program;
 use crate::protocol::{Hello, Job, Order, Script};
 use crate::transcript::Transcript;
 use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};

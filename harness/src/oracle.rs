@@ -10,8 +10,8 @@ mod wait_for;
 
 use std::collections::HashSet;
 
-use crate::driver::program::{Deed, ObjectIndex, Program, TaskDeed};
 use crate::primitive::Primitive;
+use crate::program::{Deed, ObjectIndex, Program, TaskDeed};
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
 use crate::transcript::{At, Event, Role, Transcript, What};

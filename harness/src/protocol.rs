@@ -4,11 +4,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Subject;
 use crate::driver::Seat;
-use crate::driver::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::primitive::Primitive;
+use crate::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
+use crate::subject::Subject;
 use crate::transcript::{At, Event, Fault, Trials};
 
 /// The version of the protocol. A worker of another version is refused.

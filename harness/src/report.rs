@@ -1,8 +1,10 @@
 //! The report of a run as one value: what ran where, what came out, and what of it is not as expected.
 //!
-//! The modules below put it into text, each into one format. None of them decides anything, and none prints.
+//! A [`finding`] is a value too. The other modules below put the report into text, each into one format. None of them
+//! decides anything, and none prints.
 
 pub mod columns;
+pub mod finding;
 pub mod github;
 pub mod json;
 pub mod junit;
@@ -10,16 +12,17 @@ pub mod markdown;
 pub mod paint;
 pub mod side_by_side;
 pub mod table;
+pub mod unified_diff;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::backend::Description;
 use crate::comparison::{Difference, compare, letter};
-use crate::review::{Finding, FindingKind};
+use crate::report::finding::{Finding, FindingKind};
 use crate::runner::{Cell, CellError};
 use crate::scenario::name::{RuleId, ScenarioName};
+use crate::subject::Description;
 use crate::verdict::{Grade, Verdict};
 
 /// The version of the report's form. Fields may be added to it; none is removed or changes its meaning.

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::backend::Backend;
-use crate::driver::program::Program;
 use crate::driver::{DriveError, Runs, Seat};
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::outcome::Outcome;
+use crate::program::Program;
 use crate::transcript::{Record, Transcript};
 
 /// How to run.

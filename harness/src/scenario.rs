@@ -12,8 +12,7 @@ pub mod vocabulary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use crate::primitive::Place;
-use crate::primitive::{Primitive, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::verdict::{Grade, Verdict};
 use name::{FutureName, ObjectName, RuleId, ScenarioName, ScopeName, TaskName, Who};
 

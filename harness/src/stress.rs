@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::driver::program::TaskDeed;
 use crate::explore::plan::Plan;
 use crate::explore::{Budget, Explorable, is_fault};
 use crate::primitive::{Effect, Place, Primitive};
+use crate::program::TaskDeed;
 use crate::scenario::Action;
 use crate::scenario::name::{ScenarioName, TaskName};
 use crate::transcript::Hang;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::driver::program::{Program, ProgramError};
 use crate::explore::plan::{Plan, PlanError};
 use crate::ledger::{Ledger, LedgerError};
+use crate::program::{Program, ProgramError};
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::name::{RuleId, ScenarioName};

@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::object::Message;
+use crate::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
 use crate::runtime::Ending;
 

@@ -10,11 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 
-use crate::backend::{Backend, Subject};
-use crate::driver::program::{Program, ProgramError};
+use crate::backend::Backend;
 use crate::driver::{DriveError, Heard, Runs, Seat};
+use crate::program::{Program, ProgramError};
 use crate::protocol::{Answer, Ended, Hello, Lacking, Trouble, Turn, VERSION};
 use crate::scenario::parse::parse;
+use crate::subject::Subject;
 use crate::transcript::{At, Transcript, What};
 
 /// A worker that cannot go on.

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use keyalike_harness::driver::program::Program;
 use keyalike_harness::object::Message;
 use keyalike_harness::outcome::Outcome;
+use keyalike_harness::program::Program;
 use keyalike_harness::protocol::{Ended, check_end, check_event};
 use keyalike_harness::runtime::Ending;
 use keyalike_harness::scenario::parse::parse;
-use keyalike_harness::transcript::render::is_result;
+use keyalike_harness::scenario::vocabulary::is_result;
 use keyalike_harness::transcript::{At, Event, Fault, Hang, Reason, Record, Role, Transcript, Trial, What};
 use keyalike_harness::verdict::Verdict;
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ pub mod pairs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use harness::driver::program::Program;
+use harness::program::Program;
 use harness::suite::{Suite, SuiteError};
 
 /// The scenarios, the rules and the ledger, by their paths below this crate: so they travel with it.

@@ -1,9 +1,9 @@
 //! Every pair of mutex verbs by two tasks, plain and followed by a cancel or an abort of the second: generated, so that
 //! no combination is left out because nobody thought of it.
 
-use harness::primitive::{Primitive, Request, mutex};
+use harness::primitive::{Place, Primitive, Request, mutex};
 use harness::scenario::name::{NameError, ScenarioName, TaskName};
-use harness::scenario::{Accept, Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
+use harness::scenario::{Accept, Action, Conduct, Line, Object, Operation, Parcel, Scenario, Step};
 use harness::verdict::{Grade, Verdict};
 
 /// The theme of the generated scenarios.

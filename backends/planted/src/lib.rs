@@ -8,11 +8,11 @@ pub mod racing;
 
 use std::sync::Arc;
 
+use harness::adapter::mutex::{MutexCapabilities, borrowed, explorable_borrowed};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::Object;
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{MutexCapabilities, borrowed, explorable_borrowed};
 use mutex::{Flaw, Mutex};
 use racing::{Race, RacingMutex};
 

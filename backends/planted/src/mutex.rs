@@ -9,8 +9,8 @@ use std::sync::{self, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, ThreadId};
 
+use harness::adapter::mutex::{AsyncMutex, MutexCapabilities};
 use harness::object::Message;
-use harness::primitive::mutex::{AsyncMutex, MutexCapabilities};
 
 macro_rules! flaws {
     ($($(#[$doc:meta])* $name:ident,)*) => {

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{self, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use harness::adapter::mutex::{AsyncMutex, MutexCapabilities};
 use harness::object::Message;
-use harness::primitive::mutex::{AsyncMutex, MutexCapabilities};
 
 /// What is wrong with a lock. Everything is false in an honest one.
 pub trait Race: Send + Sync + 'static {

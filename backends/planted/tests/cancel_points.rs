@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use harness::cancel_points::{is_fault, variants};
-use harness::driver::program::Program;
 use harness::explore::drive_script;
+use harness::program::Program;
 use harness::scenario::parse::parse;
 use harness::verdict::Verdict;
 use keyalike_planted::{Planted, broken, honest};

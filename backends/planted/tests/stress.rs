@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use harness::adapter::mutex::{AsyncMutex, MutexCapabilities, borrowed};
 use harness::explore::plan::{Occasions, Plan};
 use harness::explore::{Bounds, Budget, Explorable, Options as Exploration, Strategy, explore};
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{AsyncMutex, MutexCapabilities, borrowed};
 use harness::scenario::parse::parse;
 use harness::stress::{Affinity, Options, Report, StressError, programs, stress};
 use harness::transcript::Hang;

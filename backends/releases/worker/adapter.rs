@@ -5,7 +5,7 @@ use std::sync::Arc;
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities};
+use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities};
 
 use crate::lacking::{HAS_TRY, Lacking};
 use crate::subject;
@@ -79,7 +79,7 @@ pub(crate) use owned::Owned;
 
 #[cfg(feature = "owned")]
 mod owned {
-    use harness::primitive::mutex::OwnedMutex;
+    use harness::adapter::mutex::OwnedMutex;
 
     use super::*;
 

@@ -29,7 +29,8 @@ mod subject {
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
+use harness::backend::{Backend, LockLibrary, Pair};
+use harness::subject::{Description, Subject};
 use harness::runtime::Runtime;
 
 fn main() -> ExitCode {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use futures_util::lock::{Mutex, MutexGuard, OwnedMutexGuard};
+use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain();
 

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use harness::adapter::mutex::MutexCapabilities;
 use harness::backend::LockLibrary;
 use harness::object::{Answer, Message, Object, Operation, Reply, hold};
-use harness::primitive::mutex::{self, MutexCapabilities};
-use harness::primitive::{Place, Primitive, Request};
+use harness::primitive::{Place, Primitive, Request, mutex};
 use tokio::sync::Mutex;
 
 /// The naive remedy over tokio::sync.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities};
 use harness::backend::LockLibrary;
 use harness::identity::Identity;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities};
 use strict::{Acquire, AcquireError, Library, Source, StrictGuard, StrictMutex, TryAcquireError};
 
 // The places of these three calls stand in the messages, and so in the snapshots, whichever library is below.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harness::comparison::Difference;
 use harness::comparison::difference;
-use harness::diff::unified;
 use harness::report::paint::{BAD, GOOD, TITLE};
+use harness::report::unified_diff::unified;
 use releases::bisection::{Bisection, Found, Search, bisect};
 use releases::id::ReleaseId;
 use releases::resolve::versions_between;

@@ -80,7 +80,7 @@ fn backends() -> Rows {
         Some(entry) => {
             let backend = entry.start();
             let description = backend.description();
-            let subject = |it: &harness::backend::Subject| format!("{} {}", it.name, it.version);
+            let subject = |it: &harness::subject::Subject| format!("{} {}", it.name, it.version);
             vec![
                 known.id,
                 if entry.native { "native".to_owned() } else { String::new() },

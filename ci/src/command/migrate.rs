@@ -82,7 +82,7 @@ fn backend(id: &str, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
 
 fn markdown(found: &Diff, sides: &[Arc<dyn Backend>; 2]) -> String {
     let [from, to] = sides.each_ref().map(|side| side.description());
-    let say = |subject: &harness::backend::Subject| format!("{} {}", subject.name, subject.version);
+    let say = |subject: &harness::subject::Subject| format!("{} {}", subject.name, subject.version);
     let mut lines = vec![
         format!("### From `{}` to `{}`", from.id, to.id),
         String::new(),

@@ -9,9 +9,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use harness::backend::Backend;
 use harness::certify::certify;
 use harness::comparison::Difference;
+use harness::report::finding::FindingKind as Kind;
 use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
-use harness::review::{FindingKind as Kind, Scope, review};
+use harness::review::{Scope, review};
 use harness::runner::Options;
 use harness::scenario::name::ScenarioName;
 use harness::suite::{EXTENSION, Suite};
@@ -102,12 +103,11 @@ impl Run {
         if self.certify {
             return self.certify();
         }
-        let workshop = Arc::new(self.backends.workshop());
-        let backends = self.backends.start(&workshop)?;
+        let (backends, workers) = self.backends.start_with_workshop()?;
         interrupt::note()?;
         let options = Options {
             runs: self.repeat.get(),
-            workers: workshop,
+            workers,
             isolate: self.isolate,
             breaks_off: || interrupt::came().is_some(),
         };

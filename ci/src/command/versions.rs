@@ -1,9 +1,9 @@
 //! `keyalike versions`: releases of a lock library, neighbour by neighbour.
 
-use harness::backend::{Description, Subject};
-use harness::diff::unified;
 use harness::report::CellReport;
 use harness::report::paint::{BAD, GOOD, Layout, TITLE, count};
+use harness::report::unified_diff::unified;
+use harness::subject::{Description, Subject};
 use harness::suite::Suite;
 use releases::change::{Change, List, Promise, changes};
 use releases::id::ReleaseId;

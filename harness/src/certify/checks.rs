@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::Check;
 use crate::driver::Seat;
-use crate::driver::program::{Deed, Program};
 use crate::isolation::WorkerCommand;
 use crate::isolation::worker_process::{Parting, WorkerProcess};
+use crate::program::{Deed, Program};
 use crate::protocol::{Answer, Job, Order, Script};
 use crate::scenario::parse::parse;
 use crate::transcript::{At, Reason, Record, Role, What};

@@ -8,11 +8,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-use super::program::{ObjectIndex, ReactionDeed};
 use super::run::{Run, lock};
 use super::task::{Belonging, Pending, boom, what};
 use crate::object::{Message, Operation, Reply, touched};
 use crate::primitive::{Place, Request};
+use crate::program::{ObjectIndex, ReactionDeed};
 use crate::quiescence::TaskIndex;
 use crate::scenario::WakerEvent;
 use crate::transcript::{At, Role, What};

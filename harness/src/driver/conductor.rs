@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TASKS_MAX, TaskDeed};
 use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX, Runs};
 use crate::object::{Message, Object, Touch};
 use crate::primitive::Request;
+use crate::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TASKS_MAX, TaskDeed};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
 use crate::transcript::{At, Fault, Reason, Record, Role, Trial, Trials, What};

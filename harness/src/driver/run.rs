@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
-use super::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use super::task::{Belonging, is_scripted};
 use super::thread::{End, Watch};
 use super::{Heard, Listener};
 use crate::identity::Identity;
 use crate::object::{Object, Reply, touched};
+use crate::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::quiescence::{Hub, TaskIndex};
 use crate::runtime::panic_message;
 use crate::transcript::{At, Event, Role, What};

@@ -12,11 +12,11 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::acting::Acting;
-use super::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use super::run::{Command, Kept, LetGo, Run, TaskWaker};
 use super::thread::ThreadWait;
 use crate::object::{Answer, Handover, Operation, Reply};
 use crate::primitive::{Place, Request};
+use crate::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use crate::quiescence::{Admission, Departure, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
 use crate::scenario::WakerEvent;

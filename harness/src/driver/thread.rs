@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::program::{ObjectIndex, StepIndex};
 use super::run::Run;
 use super::task::what;
 use crate::object::{Operation, Reply};
 use crate::primitive::Request;
+use crate::program::{ObjectIndex, StepIndex};
 use crate::quiescence::TaskIndex;
 use crate::transcript::{At, Role};
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::coverage::Coverage;
 use super::plan::Plan;
-use crate::driver::program::ObjectIndex;
+use crate::program::ObjectIndex;
 use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
 

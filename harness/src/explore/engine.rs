@@ -16,10 +16,10 @@ use super::subject::{Polled, Subject};
 use super::waker::Board;
 use super::{Bounds, Chooser, Machine};
 use crate::driver::POLLS_MAX;
-use crate::driver::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::identity::Identity;
 use crate::object::{Handover, handing_over};
 use crate::primitive::Request;
+use crate::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::driver::program::{Deed, Program, ProgramError, TaskDeed};
 use crate::primitive::{Effect, Place, Primitive};
+use crate::program::{Deed, Program, ProgramError, TaskDeed};
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ScenarioName, TaskName};
 use crate::scenario::{Action, Conduct, Line, Object, Scenario, Step};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::channel::{Channel, Said};
 use super::{IsolationError, WorkerCommand, kinship};
-use crate::driver::program::{ConductorDeed, Deed, Program, TaskDeed};
+use crate::program::{ConductorDeed, Deed, Program, TaskDeed};
 use crate::protocol::{
     Answer, Ended, Hello, LINE_MAX, Order, RUN_BYTES_MAX, TOLD_MAX, Turn, VERSION, check_at, check_end, check_event,
 };

@@ -1,7 +1,7 @@
 //! Runs that did not come to their end: livelock, hang, crash.
 
 use super::{Finding, task};
-use crate::driver::program::Program;
+use crate::program::Program;
 use crate::transcript::{At, Fault, Hang};
 use crate::verdict::Verdict;
 

@@ -1,7 +1,7 @@
 //! Lost wake-ups and futurelocks: who waits for an object that nobody holds.
 
 use super::{Finding, object, task};
-use crate::driver::program::{ObjectIndex, Program};
+use crate::program::{ObjectIndex, Program};
 use crate::transcript::replay::{Replay, Wait};
 use crate::verdict::Verdict;
 

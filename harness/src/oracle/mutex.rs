@@ -1,7 +1,7 @@
 //! The sequential model of a mutex: one guard at a time, and a free one is there to be taken.
 
 use super::{Finding, object, task};
-use crate::driver::program::{ObjectIndex, Program};
+use crate::program::{ObjectIndex, Program};
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
 use crate::transcript::{At, Event, Role, Trial, What};

@@ -2,7 +2,7 @@
 //! only a waiter that is overtaken again and again is starved.
 
 use super::{Finding, object, task};
-use crate::driver::program::{ObjectIndex, Program};
+use crate::program::{ObjectIndex, Program};
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
 use crate::transcript::{Event, What};

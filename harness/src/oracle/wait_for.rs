@@ -1,7 +1,7 @@
 //! Deadlocks and abandoned waits: follows who waits for what held by whom, at the end of the script.
 
 use super::{Finding, object, task};
-use crate::driver::program::Program;
+use crate::program::Program;
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::{Guard, Replay, Wait};
 use crate::verdict::Verdict;

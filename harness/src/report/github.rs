@@ -1,8 +1,8 @@
 //! The report as workflow commands, which become annotations at the scenarios' files.
 
 use crate::report::Report;
+use crate::report::finding::{Finding, FindingKind};
 use crate::report::table::say_status;
-use crate::review::{Finding, FindingKind};
 use crate::scenario::name::ScenarioName;
 
 /// Returns a line of annotation for everything that is not as expected. `file_of` says where a scenario lies, as the

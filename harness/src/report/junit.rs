@@ -5,8 +5,8 @@
 pub use quick_junit::SerializeError;
 use quick_junit::{NonSuccessKind, Report as Document, TestCase, TestCaseStatus, TestSuite};
 
+use crate::report::finding::Finding;
 use crate::report::{Answer, CellReport, Report};
-use crate::review::Finding;
 use crate::verdict::Verdict;
 
 /// Returns the report as JUnit XML.

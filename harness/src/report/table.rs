@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use crate::comparison::Difference;
+use crate::report::finding::{Finding, FindingKind};
 use crate::report::paint::{BAD, DIVERGENT, GOOD, Layout, QUIET, TITLE, count, width};
+use crate::report::unified_diff::unified;
 use crate::report::{Answer, CellReport, Group, Report, Row, Status};
-use crate::review::{Finding, FindingKind};
 use crate::verdict::Verdict;
 
 /// How many columns the matrix may have before it is drawn with letters, where its width is not bounded.
@@ -365,7 +366,7 @@ impl Page {
             }
             for pair in variants.windows(2) {
                 self.line("  as a diff:");
-                let diff = crate::diff::unified(&pair[0].transcript, &pair[1].transcript);
+                let diff = unified(&pair[0].transcript, &pair[1].transcript);
                 diff.iter().for_each(|line| self.line(&format!("    {line}")));
             }
         }

@@ -10,8 +10,8 @@ use std::collections::{BTreeSet, HashSet};
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, nearest, ticked};
 use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName};
 use crate::scenario::parse::Parsed;
+use crate::scenario::vocabulary::{RESULTS, is_result};
 use crate::scenario::{Action, Condition, Conduct, Operation, Parcel, Reaction, Scenario, Step};
-use crate::transcript::render::{RESULTS, is_result};
 
 /// What is known about the place of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -7,9 +7,8 @@ use std::fmt::{self, Display, Write};
 use super::diagnostic::Diagnostic;
 use super::name::ScenarioName;
 use super::parse::parse;
-use super::{
-    Accept, Action, Condition, Conduct, Line, Operation, Parcel, Place, Reaction, Scenario, Span, Step, WakerEvent,
-};
+use super::{Accept, Action, Condition, Conduct, Line, Operation, Parcel, Reaction, Scenario, Span, Step, WakerEvent};
+use crate::primitive::Place;
 
 /// The column, from 0, at which a comment behind a line begins, if the line is short enough.
 const COMMENT_COLUMN: usize = 31;

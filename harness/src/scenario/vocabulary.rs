@@ -1,12 +1,13 @@
-//! Every word that can begin a line or a step, with its arguments and what it does.
+//! Every word that can begin a line or a step, with its arguments and what it does; and every word for its result.
 //!
-//! The parser's hints, the documentation and completions read this one table.
+//! The parser's hints, the documentation and completions read the one table; the linter and the transcript the other.
 
 use std::sync::LazyLock;
 
 use serde::Serialize;
 
 use crate::primitive::{Amount, Argument, Primitive, Request};
+use crate::scenario::name::TaskName;
 
 /// A word that begins a line of the head, a step or an `accept` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -180,4 +181,61 @@ pub fn find(role: Role, word: &str) -> Option<&'static Entry> {
 /// Returns the primitive that `word` declares an object of, if this version has it.
 pub fn primitive(word: &str) -> Option<Primitive> {
     Primitive::from_word(word)
+}
+
+/// Result of a step in which a thread hung or the process ended.
+pub const DOES_NOT_COME_BACK: &str = "does not come back";
+
+/// What a step, or what followed from it for a task, is said to give; behind some of them stands an object, a future or a
+/// reason. It is the list of the words that a transcript is rendered with.
+pub const RESULTS: &[&str] = &[
+    "acquired",
+    "waits",
+    "pending",
+    "refused",
+    "yes",
+    "no",
+    "printed",
+    "unsupported",
+    "released",
+    "not released",
+    "forgotten",
+    "sent",
+    "dropped",
+    "prepared",
+    "cancelled",
+    "not cancelled",
+    "panicked",
+    "returned",
+    "yielded",
+    "entered",
+    "left",
+    "armed",
+    "spent",
+    "held",
+    "woke",
+    "woken",
+    "tried",
+    "aborted",
+    "detached",
+    "finished",
+    "not run:",
+    DOES_NOT_COME_BACK,
+];
+
+/// Returns whether a transcript can say this of a step.
+pub fn is_result(text: &str) -> bool {
+    let is_phrase = |text: &str| {
+        let mut rests = RESULTS.iter().filter_map(|result| text.strip_prefix(result));
+        rests.any(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+    };
+    let of_task = text.split_once(' ').is_some_and(|(owner, rest)| {
+        // B, or B's waker.
+        let (task, rest) = match owner.strip_suffix("'s") {
+            Some(task) => (task, rest.strip_prefix("waker ").unwrap_or_default()),
+            None => (owner, rest),
+        };
+        task.parse::<TaskName>().is_ok() && is_phrase(rest)
+    });
+    of_task || is_phrase(text)
 }

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use super::team::{Bell, Team};
-use crate::driver::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::explore::Fate;
 use crate::explore::plan::Op;
 use crate::explore::random::Random;
 use crate::identity::Identity;
 use crate::object::{Answer, Object, Operation, Reply};
 use crate::primitive::{Place, Request};
+use crate::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
 

@@ -15,10 +15,10 @@ use std::time::Instant;
 use super::player::Player;
 use super::{Affinity, OUTCOMES_MAX};
 use crate::driver::MakeObject;
-use crate::driver::program::ObjectIndex;
 use crate::explore::plan::Plan;
 use crate::explore::{Budget, Fate};
 use crate::object::Object;
+use crate::program::ObjectIndex;
 use crate::quiescence::TaskIndex;
 use crate::verdict::Verdict;
 

@@ -2,18 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::driver::program::{NameIndex, ObjectIndex, Program, StepIndex};
+use crate::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
 use crate::runtime::Ending;
 use crate::scenario::name::TaskName;
+use crate::scenario::vocabulary::DOES_NOT_COME_BACK;
 use crate::transcript::replay::Replay;
 use crate::transcript::{At, Event, Fault, Reason, Record, Role, Transcript, Trial, What};
 
 /// The column at which what happened begins, counted from 0.
 pub const RESULT_COLUMN: usize = 23;
-
-/// What is said of a step in which a thread hung or the process ended.
-const DOES_NOT_COME_BACK: &str = "does not come back";
 
 /// What one step came to, in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -297,7 +295,7 @@ impl Words<'_> {
 
     /// Returns whether it is clear which object an effect of `step` speaks of: there is only one, or the step names it.
     fn names_object(&self, step: StepIndex, object: ObjectIndex) -> bool {
-        use crate::driver::program::{Deed, TaskDeed};
+        use crate::program::{Deed, TaskDeed};
         self.program.objects().len() == 1
             || matches!(self.program.steps[step].what,
                 Deed::Task(TaskDeed::Release { object: named }
@@ -321,60 +319,6 @@ impl Words<'_> {
             Reason::StillRuns => "it has not ended".to_owned(),
         }
     }
-}
-
-/// What a step, or what followed from it for a task, is said to give; behind some of them stands an object, a future or a
-/// reason. It is the list of the words that a transcript is rendered with.
-pub const RESULTS: &[&str] = &[
-    "acquired",
-    "waits",
-    "pending",
-    "refused",
-    "yes",
-    "no",
-    "printed",
-    "unsupported",
-    "released",
-    "not released",
-    "forgotten",
-    "sent",
-    "dropped",
-    "prepared",
-    "cancelled",
-    "not cancelled",
-    "panicked",
-    "returned",
-    "yielded",
-    "entered",
-    "left",
-    "armed",
-    "spent",
-    "held",
-    "woke",
-    "woken",
-    "tried",
-    "aborted",
-    "detached",
-    "finished",
-    "not run:",
-    DOES_NOT_COME_BACK,
-];
-
-/// Returns whether a transcript can say this of a step.
-pub fn is_result(text: &str) -> bool {
-    let is_phrase = |text: &str| {
-        let mut rests = RESULTS.iter().filter_map(|result| text.strip_prefix(result));
-        rests.any(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
-    };
-    let of_task = text.split_once(' ').is_some_and(|(owner, rest)| {
-        // B, or B's waker.
-        let (task, rest) = match owner.strip_suffix("'s") {
-            Some(task) => (task, rest.strip_prefix("waker ").unwrap_or_default()),
-            None => (owner, rest),
-        };
-        task.parse::<TaskName>().is_ok() && is_phrase(rest)
-    });
-    of_task || is_phrase(text)
 }
 
 fn is_abort_of(event: &Event, task: TaskIndex) -> bool {

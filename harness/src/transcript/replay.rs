@@ -1,6 +1,6 @@
 //! Who holds, keeps and waits for what, event by event: bookkeeping of what a transcript says, with no judgement.
 
-use crate::driver::program::{NameIndex, ObjectIndex};
+use crate::program::{NameIndex, ObjectIndex};
 use crate::quiescence::TaskIndex;
 use crate::transcript::{At, Event, Role, What};
 

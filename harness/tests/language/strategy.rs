@@ -1,10 +1,10 @@
 //! Arbitrary valid scenarios, of every kind of line, step and name.
 
-use keyalike_harness::primitive::{Primitive, mutex};
+use keyalike_harness::primitive::{Place, Primitive, mutex};
 use keyalike_harness::scenario::name::{FutureName, ObjectName, RuleId, ScopeName, TASK_NUMBER_MAX, TaskName, Who};
 use keyalike_harness::scenario::{
-    Accept, Action, Condition, Conduct, Line, Object, Operation, Parcel, Place, Reaction, Scenario, Span, Step,
-    WakerEvent, Within,
+    Accept, Action, Condition, Conduct, Line, Object, Operation, Parcel, Reaction, Scenario, Span, Step, WakerEvent,
+    Within,
 };
 use keyalike_harness::verdict::{Grade, Verdict};
 use proptest::collection::{btree_set, vec};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use keyalike_harness::driver::program::{Deed, Program, TaskDeed};
-use keyalike_harness::scenario::Place;
+use keyalike_harness::primitive::Place;
+use keyalike_harness::program::{Deed, Program, TaskDeed};
 use keyalike_harness::suite::Suite;
 use keyalike_harness::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};

@@ -5,11 +5,12 @@ mod queued;
 
 use std::sync::Arc;
 
-use keyalike_harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
+use keyalike_harness::adapter::mutex::{self, AsyncMutex};
+use keyalike_harness::backend::{Backend, LockLibrary, Pair};
 use keyalike_harness::executor::Executor;
 use keyalike_harness::object::Object;
 use keyalike_harness::primitive::Primitive;
-use keyalike_harness::primitive::mutex::{self, AsyncMutex};
+use keyalike_harness::subject::{Description, Subject};
 
 pub(crate) use broken::ALL as BROKEN;
 use queued::{Barging, HandsOver, HeedsBudget, Moody, Mutex, OutlivesItself, Ways};

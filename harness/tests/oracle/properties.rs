@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use keyalike_harness::backend::Backend;
-use keyalike_harness::driver::program::Program;
 use keyalike_harness::driver::{Runs, Seat};
 use keyalike_harness::outcome::Outcome;
-use keyalike_harness::primitive::{Primitive, mutex};
+use keyalike_harness::primitive::{Place, Primitive, mutex};
+use keyalike_harness::program::Program;
 use keyalike_harness::scenario::name::{FutureName, TaskName};
-use keyalike_harness::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Place, Scenario, Step};
+use keyalike_harness::scenario::{Action, Conduct, Line, Object, Operation, Parcel, Scenario, Step};
 use keyalike_harness::transcript::Transcript;
 use keyalike_harness::verdict::Verdict;
 use libtest_mimic::{Failed, Trial};

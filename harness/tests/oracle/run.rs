@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, LazyLock};
 
-use keyalike_harness::driver::program::Program;
 use keyalike_harness::isolation::Workshop;
 use keyalike_harness::outcome::Outcome;
+use keyalike_harness::program::Program;
 use keyalike_harness::runner::{CellError, Options, run_cell};
 use keyalike_harness::scenario::parse::parse;
 use keyalike_harness::verdict::Verdict;

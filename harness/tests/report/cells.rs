@@ -1,11 +1,11 @@
 //! Cells, ledgers and reports made by hand.
 
-use keyalike_harness::backend::{Description, Subject};
 use keyalike_harness::ledger::Ledger;
 use keyalike_harness::report::{
     Answer, CellReport, Environment, OutcomeReport, Report, SCHEMA, SuiteFacts, VariantReport, give_letters,
 };
 use keyalike_harness::review::{Scope, SnapshotCheck, review};
+use keyalike_harness::subject::{Description, Subject};
 use keyalike_harness::verdict::{Grade, Verdict};
 
 /// The lines of an outcome: a task's step with its result and message, then the verdict.

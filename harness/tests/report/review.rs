@@ -1,7 +1,8 @@
 //! What nobody has reviewed is found, what somebody has is not, and an entry that explains nothing is stale.
 
+use keyalike_harness::report::finding::FindingKind;
 use keyalike_harness::report::{CellReport, Report, Status};
-use keyalike_harness::review::{FindingKind, SnapshotCheck};
+use keyalike_harness::review::SnapshotCheck;
 use keyalike_harness::verdict::{Grade, Verdict};
 use rstest::rstest;
 

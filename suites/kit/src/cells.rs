@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::backend::Backend;
-use harness::driver::program::Program;
 use harness::isolation::Workshop;
 use harness::outcome::Outcome;
+use harness::program::Program;
 use harness::runner::{CellError, Options, run_cell};
 
 /// What a cell came to, or why it has no outcome.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use harness::backend::Backend;
 use harness::comparison::{Difference, difference};
-use harness::driver::program::Program;
 use harness::ledger::{Entry, Kind};
 use harness::outcome::Outcome;
+use harness::program::Program;
 use harness::scenario::name::ScenarioName;
 use harness::verdict::{Grade, Verdict};
 use suites::pairs;

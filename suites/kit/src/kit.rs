@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Subject};
+use harness::backend::Backend;
 use harness::ledger::LedgerError;
 use harness::scenario::name::{RuleId, ScenarioName};
+use harness::subject::Subject;
 use harness::suite::SuiteError;
 use libtest_mimic::{Arguments, Failed, Trial};
 

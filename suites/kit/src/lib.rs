@@ -82,10 +82,10 @@ pub mod reviewed;
 pub mod runtimes;
 mod selection;
 
+pub use harness::adapter::mutex::{AsyncMutex, MutexCapabilities, OwnedMutex, Query};
 pub use harness::certify::adapter::{Certificate, Conviction, Fault};
 pub use harness::identity::Identity;
 pub use harness::object::Message;
-pub use harness::primitive::mutex::{AsyncMutex, MutexCapabilities, OwnedMutex, Query};
 pub use harness::runtime::{Ending, Runtime, join_unwinding, panic_message};
 pub use kit::{Kit, Package, SetupError, Test};
 pub use lock::{Lock, certify, certify_owned};

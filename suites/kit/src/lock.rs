@@ -1,9 +1,9 @@
 //! A lock of a stranger, its type erased, and the certification of its adapter.
 
+use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use harness::certify::adapter::{Adapter, Certificate};
 use harness::driver::MakeObject;
 use harness::primitive::Primitive;
-use harness::primitive::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 
 use crate::runtimes::RuntimeEntry;
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Description, Pair, Subject};
+use harness::backend::{Backend, Pair};
 use harness::certify::adapter::{self, Certificate};
 use harness::driver::MakeObject;
 use harness::runtime::Runtime;
+use harness::subject::{Description, Subject};
 
 use crate::lock::Lock;
 

@@ -11,8 +11,8 @@ use std::sync::{Arc, LazyLock};
 
 use backends::Entry;
 use harness::backend::Backend;
-use harness::driver::program::Program;
 use harness::isolation::Workshop;
+use harness::program::Program;
 use harness::suite::Suite;
 use keyalike::reviewed;
 use keyalike_suites as suites;

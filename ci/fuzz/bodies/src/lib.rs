@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, LazyLock};
 
-use harness::driver::program::Program;
 use harness::explore::plan::{Occasions, Plan, PlanError};
 use harness::explore::{Bounds, Budget, ExploreError, Options, Strategy, explore};
 use harness::isolation::transcript_of;
 use harness::outcome::Outcome;
+use harness::program::Program;
 use harness::protocol::{Answer, Order, Script};
 use harness::scenario::lint::{LintContext, lint};
 use harness::scenario::name::ScenarioName;

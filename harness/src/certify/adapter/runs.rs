@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::bench::{Bench, Stop};
 use super::{Adapter, Conviction, Fault, convict};
-use crate::driver::program::Program;
 use crate::driver::{DriveError, MakeObject, Runs, Seat, drive};
 use crate::outcome::Outcome;
+use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::scenario::parse::parse;
 

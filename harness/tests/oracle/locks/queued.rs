@@ -8,9 +8,9 @@ use std::sync::{self, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread::{self, Thread};
 
+use keyalike_harness::adapter::mutex::{AsyncMutex, MutexCapabilities};
 use keyalike_harness::executor::is_budget_spent;
 use keyalike_harness::object::Message;
-use keyalike_harness::primitive::mutex::{AsyncMutex, MutexCapabilities};
 
 /// How a mutex decides. What is not overridden is right.
 pub(crate) trait Ways: Send + Sync + Sized + 'static {
