@@ -6,7 +6,7 @@ use crate::driver::{DriveError, Listener, MakeObject, Runs, Seat, drive};
 use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
-use crate::primitive::Primitive;
+use crate::primitive::Declaration;
 use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::subject::Description;
@@ -14,8 +14,8 @@ use crate::transcript::Transcript;
 
 /// A library of locks that needs no reactor of its own.
 pub trait LockLibrary: 'static {
-    /// Makes a live object, or `None` where the library has no such primitive.
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>>;
+    /// Makes a live object, or `None` where the library cannot make one.
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>>;
 
     /// Returns the library as the explorer sees it.
     fn explorable() -> Explorable {

@@ -15,7 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::object::Object;
-use crate::primitive::Primitive;
+use crate::primitive::Declaration;
 use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::transcript::{Record, Transcript};
@@ -61,14 +61,6 @@ pub enum DriveError {
         /// How often it was run.
         attempts: u32,
     },
-    /// The lock library has no such primitive.
-    #[error("{scenario}: the lock library has no {primitive}")]
-    NoPrimitive {
-        /// The scenario.
-        scenario: String,
-        /// What it lacks.
-        primitive: Primitive,
-    },
     /// A thread is blocked during a line of several steps: nothing may run between them, and nobody can keep a thread from
     /// running.
     #[error(
@@ -95,8 +87,8 @@ pub enum DriveError {
     },
 }
 
-/// Makes a live object of a primitive, or `None` where the library has no such primitive.
-pub type MakeObject = fn(Primitive) -> Option<Arc<dyn Object>>;
+/// Makes a live object, or `None` where the library cannot make one.
+pub type MakeObject = fn(Declaration) -> Option<Arc<dyn Object>>;
 
 /// Hears of every step and event at once, so that what was seen before a hang or a crash is kept.
 pub type Listener = Arc<dyn Fn(Heard<'_>) + Send + Sync>;

@@ -77,7 +77,7 @@ impl Explorable {
 
     /// Returns a machine for `plan`.
     fn machine(&self, plan: &Arc<Plan>) -> Result<Box<dyn Machine>, ExploreError> {
-        if let Some(primitive) = plan.primitives().find(|primitive| (self.make)(*primitive).is_none()) {
+        if let Some(primitive) = plan.lacking(self.make) {
             return Err(ExploreError::NoPrimitive { scenario: plan.scenario.name.to_string(), primitive });
         }
         Ok(match self.typed {

@@ -4,7 +4,7 @@
 //! as they do in a user's `async fn`, and dropping the frame drops the guard. So borrowed guards need neither `unsafe`
 //! nor a second allocation.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -50,6 +50,8 @@ pub struct Operation {
 pub enum Reply {
     /// It was granted: the operation is the guard now.
     Granted,
+    /// It changed the object, and gave this number if it gave one.
+    Changed(Option<u64>),
     /// It gave an error instead.
     Refused(Message),
     /// It was a question, and this is the answer.
@@ -59,10 +61,13 @@ pub enum Reply {
 }
 
 /// Answer to a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Answer {
     /// Yes or no.
     Flag(bool),
+    /// A number, which may be below zero where a debt is allowed.
+    Number(i64),
     /// A text, verbatim.
     Text(String),
 }
@@ -72,6 +77,7 @@ impl fmt::Display for Answer {
         match self {
             Answer::Flag(true) => f.pad("yes"),
             Answer::Flag(false) => f.pad("no"),
+            Answer::Number(number) => number.fmt(f),
             Answer::Text(text) => f.pad(text),
         }
     }
@@ -176,18 +182,44 @@ impl Drop for Touch {
     }
 }
 
-/// What happens to a guard that goes from one task to another, told in the task that it happens in.
+/// What a held guard is to do, in the task that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Handover {
+pub enum Order {
     /// Its task gives it away.
     Sent,
     /// A task has it now.
     Received,
+    /// It is given up for good, in the library's own way if there is one.
+    Forget,
+    /// It turns into a guard of another mode.
+    Turn(Request),
 }
 
 thread_local! {
-    /// What a frame that holds is told, while it is polled for nothing else.
-    static HANDOVER: Cell<Option<Handover>> = const { Cell::new(None) };
+    /// The order for the frame that is polled now.
+    static ORDER: Cell<Option<Order>> = const { Cell::new(None) };
+    /// What came of the order, if it was not carried out.
+    static NOT_DONE: RefCell<Option<Reply>> = const { RefCell::new(None) };
+}
+
+/// Suspends a frame with all that it holds until its guard gets an order. The frame's operation replies
+/// [`Reply::Granted`] meanwhile.
+///
+/// An adapter whose guards can do something awaits this again and again; a frame that gets no order is dropped here.
+pub async fn next_order() -> Order {
+    std::future::poll_fn(|_| match ORDER.take() {
+        Some(order) => Poll::Ready(order),
+        None => {
+            HOLDING.set(true);
+            Poll::Pending
+        }
+    })
+    .await
+}
+
+/// Says that the last order was refused, or that the library lacks it: the frame holds on to its guard.
+pub fn not_done(reply: Reply) {
+    NOT_DONE.set(Some(reply));
 }
 
 thread_local! {
@@ -229,17 +261,18 @@ pub(crate) fn took_hold() -> bool {
 ///
 /// An adapter's frame awaits this while it holds its guard; only dropping the frame ends it.
 pub async fn hold() -> Reply {
-    hold_and(|_| ()).await
-}
-
-/// The same for a guard that can be told, by `hand_over`, when it goes to another task.
-pub async fn hold_and(mut hand_over: impl FnMut(Handover)) -> Reply {
-    std::future::poll_fn(|_| {
-        HANDOVER.take().into_iter().for_each(&mut hand_over);
-        HOLDING.set(true);
-        Poll::Pending
+    hold_and(|order| match order {
+        Order::Sent | Order::Received => {}
+        Order::Forget | Order::Turn(_) => not_done(Reply::Unsupported),
     })
     .await
+}
+
+/// The same for a guard that takes orders, by `obey`.
+pub async fn hold_and(mut obey: impl FnMut(Order)) -> Reply {
+    loop {
+        obey(next_order().await);
+    }
 }
 
 impl Operation {
@@ -282,18 +315,45 @@ impl Operation {
 }
 
 impl Operation {
-    /// Tells a guard that it goes to another task. Only after [`Reply::Granted`].
-    pub(crate) fn hand_over(&mut self, how: Handover) {
-        handing_over(how, |cx| self.poll(cx) == Poll::Ready(Reply::Granted));
+    /// Gives an order that is carried out at once to a guard. Only after [`Reply::Granted`].
+    pub(crate) fn hand_over(&mut self, order: Order) {
+        handing_over(order, |cx| self.poll(cx) == Poll::Ready(Reply::Granted));
+    }
+
+    /// Has a guard forgotten in the library's own way, or leaks it. Only after [`Reply::Granted`].
+    pub(crate) fn forget(mut self) {
+        ORDER.set(Some(Order::Forget));
+        let _ = self.poll(&mut Context::from_waker(Waker::noop()));
+        match ORDER.take() {
+            // The frame ignores orders, or there is no such call.
+            Some(_) => std::mem::forget(self),
+            None if NOT_DONE.take().is_some() => std::mem::forget(self),
+            None => drop(self),
+        }
+    }
+
+    /// Gives the order to turn into another mode to a guard, and polls once; `None` if the guard holds on as it was, and the
+    /// reply says why. Only after [`Reply::Granted`].
+    pub(crate) fn turn(&mut self, request: Request, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
+        ORDER.set(Some(Order::Turn(request)));
+        let polled = self.poll(cx);
+        if ORDER.take().is_some() {
+            return Poll::Ready(Err(Reply::Unsupported));
+        }
+        match (NOT_DONE.take(), polled) {
+            (Some(reply), _) => Poll::Ready(Err(reply)),
+            (None, Poll::Pending) => Poll::Pending,
+            (None, Poll::Ready(_)) => Poll::Ready(Ok(())),
+        }
     }
 }
 
-/// Tells a guard that it goes to another task, by a poll of its frame: that is suspended for ever, so it can do nothing but
-/// hear this. `poll` returns whether it still holds.
-pub(crate) fn handing_over(how: Handover, poll: impl FnOnce(&mut Context<'_>) -> bool) {
-    HANDOVER.set(Some(how));
+/// Gives an order that is carried out at once to a guard, by a poll of its frame. `poll` returns whether it still holds.
+pub(crate) fn handing_over(order: Order, poll: impl FnOnce(&mut Context<'_>) -> bool) {
+    ORDER.set(Some(order));
     let holds = poll(&mut Context::from_waker(Waker::noop()));
-    HANDOVER.take();
+    ORDER.take();
+    NOT_DONE.take();
     debug_assert!(holds, "a guard is no future any more");
 }
 

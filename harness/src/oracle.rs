@@ -3,15 +3,15 @@
 //! It knows no backend and no rule of a suite, runs nothing, and prints nothing.
 
 mod fault;
+mod holds;
 mod liveness;
-mod mutex;
 mod order;
 mod wait_for;
 
 use std::collections::HashSet;
 
-use crate::primitive::Primitive;
-use crate::program::{Deed, ObjectIndex, Program, TaskDeed};
+use crate::primitive::State;
+use crate::program::{Deed, NameIndex, ObjectIndex, Program, TaskDeed};
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
 use crate::transcript::{At, Event, Role, Transcript, What};
@@ -47,7 +47,9 @@ impl Finding {
 
 /// Judges a transcript.
 pub fn judge(transcript: &Transcript) -> Judgement {
-    let mut court = Court { program: &transcript.program, findings: Vec::new() };
+    let states = transcript.program.objects().iter().map(|object| object.primitive.model(object.argument)).collect();
+    let closed_at = vec![None; transcript.program.objects().len()];
+    let mut court = Court { program: &transcript.program, states, closed_at, findings: Vec::new() };
     if transcript.is_unsupported() {
         let findings = vec![Finding::new(Verdict::Unsupported, "")];
         return Judgement { verdict: Verdict::Unsupported, findings, order: Vec::new() };
@@ -70,13 +72,13 @@ pub fn judge(transcript: &Transcript) -> Judgement {
         // A line that was broken off has not come to quiescence.
         let is_line_over = events.peek().map_or(is_complete, |next| line_of(court.program, next) > line);
         if is_line_over {
-            court.findings.extend(liveness::at_quiescence(court.program, &replay));
+            court.findings.extend(liveness::at_quiescence(court.program, &court.states, &replay));
             replay.settle();
         }
     }
     if is_complete {
-        court.findings.extend(liveness::at_end(court.program, &replay));
-        court.findings.extend(wait_for::judge(court.program, &replay));
+        court.findings.extend(liveness::at_end(court.program, &court.states, &replay));
+        court.findings.extend(wait_for::judge(court.program, &court.states, &replay));
         court.findings.extend(order::starved(court.program, &replay));
         court.hear_probes(transcript, replay);
     }
@@ -107,6 +109,10 @@ fn line_of(program: &Program, event: &Event) -> Option<usize> {
 
 struct Court<'a> {
     program: &'a Program,
+    /// The model of each object.
+    states: Vec<State>,
+    /// When each object was closed, as a count of events, if it was.
+    closed_at: Vec<Option<usize>>,
     findings: Vec<Finding>,
 }
 
@@ -126,14 +132,36 @@ impl Court<'_> {
                 let because = format!("{} panicked when it was dropped", object(self.program, *index));
                 self.findings.push(Finding::new(Verdict::Panicked, because));
             }
-            What::Refused { wait: true, .. } => self.findings.push(Finding::new(Verdict::Refused, "")),
+            What::Refused { wait: true, object, future, .. }
+                if !self.ends_by_close(event, *object, *future, before) =>
+            {
+                self.findings.push(Finding::new(Verdict::Refused, ""));
+            }
+            What::Acquired { object: index, future, .. }
+                if self.closed_at[*index].is_some() && !self.ends_by_close(event, *index, *future, before) =>
+            {
+                let (name, who) = (object(self.program, *index), event.task.map(|who| task(self.program, who)));
+                let because = format!("{name} is closed, yet {} acquires it", who.unwrap_or_default());
+                self.findings.push(Finding::new(Verdict::Violation, because));
+            }
             _ => {}
         }
         if let Some(object) = object_of(&event.what) {
-            self.findings.extend(match self.program.objects()[object].primitive {
-                Primitive::Mutex => mutex::hear(self.program, event, object, before),
-            });
+            let state = &self.states[object];
+            self.findings.extend(holds::hear(self.program, state, event, object, before));
         }
+        if let What::Changed { object, request, number } = &event.what {
+            self.states[*object].change(*request, *number);
+            if self.states[*object].is_closed() {
+                self.closed_at[*object].get_or_insert(before.clock());
+            }
+        }
+    }
+
+    /// Returns whether an operation began before its object was closed, so that the script's own close may end it.
+    fn ends_by_close(&self, event: &Event, object: ObjectIndex, future: Option<NameIndex>, before: &Replay) -> bool {
+        let began = event.task.and_then(|task| before.since(task, object, future));
+        self.closed_at[object].is_some_and(|closed| began.is_some_and(|began| began <= closed))
     }
 
     /// Hears what followed the script: what the probes found, with everybody in place and at rest, and what came of it.
@@ -149,6 +177,8 @@ impl Court<'_> {
 fn object_of(what: &What) -> Option<ObjectIndex> {
     match what {
         What::Acquired { object, .. }
+        | What::Turned { object, .. }
+        | What::Replied { object, .. }
         | What::Refused { object, .. }
         | What::Answered { object, .. }
         | What::NotReleased { object, .. }

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use model::{Admission, Expected, Model};
-pub use request::{Claim, Place, Request};
+pub use request::{Claim, Declaration, Place, Request};
 
 /// Words, results and modes of one primitive.
 #[derive(Debug)]
@@ -56,6 +56,18 @@ pub struct Mode {
     pub is_common: bool,
 }
 
+impl Mode {
+    /// Returns what a task does that holds `amount` of the object `name`.
+    pub fn holds(&self, amount: u64, name: &str) -> String {
+        self.holds.replace("{n}", &amount.to_string()).replace("{x}", name)
+    }
+
+    /// Returns what a task does that waits for `amount` of the object `name`.
+    pub fn waits(&self, amount: u64, name: &str) -> String {
+        self.waits.replace("{n}", &amount.to_string()).replace("{x}", name)
+    }
+}
+
 /// One verb of a primitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verb {
@@ -67,6 +79,8 @@ pub struct Verb {
     pub waits: bool,
     /// Number behind the object.
     pub amount: Amount,
+    /// Result of the step, with `{}` for its number, where it changes, turns or asks.
+    pub result: &'static str,
     /// What it does, in one line.
     pub meaning: &'static str,
 }
@@ -76,8 +90,16 @@ pub struct Verb {
 pub enum Effect {
     /// Takes it: a grant is a hold in the mode of this index.
     Take(u8),
+    /// Turns the last guard, which is of one of these modes, into one of the mode of this index.
+    Turn(&'static [u8], u8),
+    /// Changes the object.
+    Change,
     /// Asks whether somebody holds it: `yes` or `no`.
     AskHeld,
+    /// Asks for a number, which is read in the probes too.
+    Count,
+    /// Asks something else.
+    Ask,
     /// Prints it with `{:?}`.
     Print,
 }
@@ -96,7 +118,19 @@ pub enum Amount {
 impl Verb {
     /// Returns the row of a verb that neither waits nor gives a number.
     pub(crate) const fn new(word: &'static str, effect: Effect, meaning: &'static str) -> Self {
-        Self { word, effect, waits: false, amount: Amount::None, meaning }
+        Self { word, effect, waits: false, amount: Amount::None, result: "", meaning }
+    }
+
+    /// Returns the same verb, which gives a number.
+    pub(crate) const fn counting(mut self, amount: Amount) -> Self {
+        self.amount = amount;
+        self
+    }
+
+    /// Returns the same verb, whose result is said so.
+    pub(crate) const fn saying(mut self, result: &'static str) -> Self {
+        self.result = result;
+        self
     }
 
     /// Returns the same verb, which can wait.
@@ -151,6 +185,41 @@ macro_rules! primitives {
                 }
             }
 
+            /// As [`Model::is_there`].
+            pub fn is_there(&self, claim: Claim, holds: impl Iterator<Item = Claim> + Clone) -> bool {
+                match self {
+                    $(State::$name(model) => model.is_there(claim, holds)),+
+                }
+            }
+
+            /// As [`Model::count`].
+            pub fn count(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Option<i128> {
+                match self {
+                    $(State::$name(model) => model.count(request, holds)),+
+                }
+            }
+
+            /// As [`Model::total`].
+            pub fn total(&self) -> Option<i128> {
+                match self {
+                    $(State::$name(model) => model.total()),+
+                }
+            }
+
+            /// As [`Model::is_closed`].
+            pub fn is_closed(&self) -> bool {
+                match self {
+                    $(State::$name(model) => model.is_closed()),+
+                }
+            }
+
+            /// As [`Model::change`].
+            pub fn change(&mut self, request: Request, number: Option<u64>) {
+                match self {
+                    $(State::$name(model) => model.change(request, number)),+
+                }
+            }
+
             /// As [`Model::answer`].
             pub fn answer(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Expected {
                 match self {
@@ -185,6 +254,11 @@ impl Primitive {
     /// Returns what the step `word` asks of an object.
     pub fn request(self, word: &str) -> Option<Request> {
         self.requests().find(|request| request.as_str() == word)
+    }
+
+    /// Returns the question for the number that is read in the probes, if there is one: what is counted has it.
+    pub fn counter(self) -> Option<Request> {
+        self.requests().find(|request| request.verb().effect == Effect::Count)
     }
 
     /// Returns the first request that waits for a hold: what a plain program asks.

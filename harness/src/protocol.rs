@@ -208,6 +208,14 @@ pub enum Breach {
         /// How many there are.
         count: usize,
     },
+    /// A request that is one of another primitive.
+    #[error("it says `{request}` of an object that is a {primitive}")]
+    NotOf {
+        /// What it says.
+        request: String,
+        /// What the object is.
+        primitive: String,
+    },
     /// As many trials as probes of the script, or none.
     #[error("it gives {given} trials where the script has {count} probes")]
     Trials {
@@ -229,8 +237,22 @@ pub fn check_event(program: &Program, event: &Event) -> Result<(), Breach> {
     let tasks = event.task.into_iter().chain(indexes.task);
     check_each("task", tasks, program.tasks.len())?;
     check_each("object", indexes.object.into_iter(), program.objects().len())?;
+    check_modes(program, event)?;
     check_each("future", indexes.future.into_iter(), program.futures.len())?;
     check_each("scope", indexes.scope.into_iter(), program.scopes.len())
+}
+
+/// Checks that modes and requests are those of the object that an event speaks of.
+fn check_modes(program: &Program, event: &Event) -> Result<(), Breach> {
+    let Some(object) = event.indexes().object else { return Ok(()) };
+    let primitive = program.objects()[object].primitive;
+    check_each("mode", event.mode().into_iter().map(usize::from), primitive.table().modes.len())?;
+    match event.request() {
+        Some(request) if request.primitive() != primitive => {
+            Err(Breach::NotOf { request: request.wire(), primitive: primitive.to_string() })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Checks that a place is one that the program has.

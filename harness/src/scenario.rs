@@ -12,7 +12,7 @@ pub mod vocabulary;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::{Place, Primitive, Request};
+use crate::primitive::{Declaration, Place, Primitive, Request};
 use crate::verdict::{Grade, Verdict};
 use name::{FutureName, ObjectName, RuleId, ScenarioName, ScopeName, TaskName, Who};
 
@@ -49,6 +49,16 @@ pub struct Object {
     pub primitive: Primitive,
     /// How the script calls it.
     pub name: ObjectName,
+    /// Number of its declaration, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub argument: Option<u64>,
+}
+
+impl Object {
+    /// Returns what it is declared to be.
+    pub fn declaration(&self) -> Declaration {
+        Declaration { primitive: self.primitive, argument: self.argument }
+    }
 }
 
 /// The validity window of a scenario whose subject reads a clock.

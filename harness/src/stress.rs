@@ -284,7 +284,7 @@ fn report(plan: &Plan, teams: &[Arc<Team>], threads: usize, took: Duration, hang
 /// Makes sure that threads can do what the tasks of the program do.
 fn check(locks: &Explorable, plan: &Plan) -> Result<(), StressError> {
     let scenario = || plan.scenario.name.clone();
-    if let Some(primitive) = plan.primitives().find(|primitive| (locks.make())(*primitive).is_none()) {
+    if let Some(primitive) = plan.lacking(locks.make()) {
         return Err(StressError::NoPrimitive { scenario: scenario(), primitive });
     }
     for (task, program) in plan.tasks.iter().zip(&plan.programs) {

@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use crate::object::Message;
+use crate::object::{Answer, Message};
+use crate::primitive::{Claim, Request};
 use crate::program::{NameIndex, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
 use crate::runtime::Ending;
@@ -151,6 +152,10 @@ pub enum Role {
     Waker,
 }
 
+fn is_not(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_first(mode: &u8) -> bool {
     *mode == 0
 }
@@ -161,15 +166,48 @@ fn is_first(mode: &u8) -> bool {
 #[expect(missing_docs, reason = "fields are the object, the kept future if it is one, and texts")]
 pub enum What {
     /// A grant: the task holds the object now. `wait` says that it came of an acquire and not of a try.
-    Acquired { object: ObjectIndex, future: Option<NameIndex>, wait: bool },
+    Acquired {
+        object: ObjectIndex,
+        future: Option<NameIndex>,
+        wait: bool,
+        #[serde(default, skip_serializing_if = "Claim::is_whole")]
+        claim: Claim,
+    },
     /// The operation is pending, and its task waits for it.
-    Waits { object: ObjectIndex, future: Option<NameIndex>, thread: bool },
+    Waits {
+        object: ObjectIndex,
+        future: Option<NameIndex>,
+        thread: bool,
+        #[serde(default, skip_serializing_if = "Claim::is_whole")]
+        claim: Claim,
+        /// Whether it is to turn a guard that the task has.
+        #[serde(default, skip_serializing_if = "is_not")]
+        turns: bool,
+    },
     /// A kept future was polled and is pending; nobody waits for it.
-    Pending { object: ObjectIndex, future: NameIndex },
+    Pending {
+        object: ObjectIndex,
+        future: NameIndex,
+        #[serde(default, skip_serializing_if = "Claim::is_whole")]
+        claim: Claim,
+    },
     /// An error instead of a grant.
-    Refused { object: ObjectIndex, future: Option<NameIndex>, wait: bool, message: Message },
+    Refused {
+        object: ObjectIndex,
+        future: Option<NameIndex>,
+        wait: bool,
+        message: Message,
+        #[serde(default, skip_serializing_if = "Claim::is_whole")]
+        claim: Claim,
+    },
     /// The answer to a question.
     Answered { object: ObjectIndex, locked: bool },
+    /// The answer to any other question.
+    Replied { object: ObjectIndex, request: Request, answer: Answer },
+    /// The object was changed; with the number that the library gave, if it gave one.
+    Changed { object: ObjectIndex, request: Request, number: Option<u64> },
+    /// A guard was turned into one of another mode.
+    Turned { object: ObjectIndex, request: Request },
     /// What `{:?}` printed.
     Printed { object: ObjectIndex, text: String },
     /// The library lacks the operation.
@@ -185,7 +223,12 @@ pub enum What {
     /// A kept future went to another task, or was dropped because that task had ended.
     SentFuture { future: NameIndex, to: TaskIndex, received: bool },
     /// A future was made and not polled.
-    Prepared { object: ObjectIndex, future: NameIndex },
+    Prepared {
+        object: ObjectIndex,
+        future: NameIndex,
+        #[serde(default, skip_serializing_if = "Claim::is_whole")]
+        claim: Claim,
+    },
     /// A kept future was dropped.
     DroppedFuture { object: ObjectIndex, future: NameIndex },
     /// What the task waited for was dropped.
@@ -244,6 +287,7 @@ pub enum Reason {
     Waits,
     Gone,
     HoldsNoGuard { object: ObjectIndex },
+    GuardIsOfMode { object: ObjectIndex, mode: u8 },
     KeepsNoFuture { future: NameIndex },
     FutureExists { future: NameIndex },
     NotInScope { scope: NameIndex },
@@ -276,10 +320,13 @@ impl Event {
             What::Acquired { object, future, .. }
             | What::Waits { object, future, .. }
             | What::Refused { object, future, .. } => of(Some(*object), *future),
-            What::Pending { object, future }
-            | What::Prepared { object, future }
+            What::Pending { object, future, .. }
+            | What::Prepared { object, future, .. }
             | What::DroppedFuture { object, future } => of(Some(*object), Some(*future)),
             What::Answered { object, .. }
+            | What::Replied { object, .. }
+            | What::Changed { object, .. }
+            | What::Turned { object, .. }
             | What::Printed { object, .. }
             | What::Released { object }
             | What::NotReleased { object, .. }
@@ -291,7 +338,9 @@ impl Event {
             What::Cancelled { object, kept } => of(*object, *kept),
             What::Woken { object } => of(*object, None),
             What::NotRun { reason } => match reason {
-                Reason::HoldsNoGuard { object } | Reason::ObjectGone { object } => of(Some(*object), None),
+                Reason::HoldsNoGuard { object }
+                | Reason::GuardIsOfMode { object, .. }
+                | Reason::ObjectGone { object } => of(Some(*object), None),
                 Reason::KeepsNoFuture { future } | Reason::FutureExists { future } => of(None, Some(*future)),
                 Reason::NotInScope { scope } => Indexes { scope: Some(*scope), ..Indexes::default() },
                 Reason::Waits
@@ -317,6 +366,31 @@ impl Event {
             | What::HandleDropped
             | What::Joined { .. }
             | What::ObjectDropped => Indexes::default(),
+        }
+    }
+}
+
+impl Event {
+    /// Returns the mode that it speaks of, if it speaks of one.
+    pub fn mode(&self) -> Option<u8> {
+        match &self.what {
+            What::Acquired { claim, .. }
+            | What::Waits { claim, .. }
+            | What::Pending { claim, .. }
+            | What::Prepared { claim, .. }
+            | What::Refused { claim, .. } => Some(claim.mode),
+            What::Tried { mode, .. } | What::NotRun { reason: Reason::GuardIsOfMode { mode, .. } } => Some(*mode),
+            _ => None,
+        }
+    }
+
+    /// Returns the request that it speaks of, if it speaks of one.
+    pub fn request(&self) -> Option<Request> {
+        match &self.what {
+            What::Replied { request, .. } | What::Changed { request, .. } | What::Turned { request, .. } => {
+                Some(*request)
+            }
+            _ => None,
         }
     }
 }

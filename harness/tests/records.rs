@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keyalike_harness::object::Message;
 use keyalike_harness::outcome::Outcome;
+use keyalike_harness::primitive::Claim;
 use keyalike_harness::program::Program;
 use keyalike_harness::protocol::{Ended, check_end, check_event};
 use keyalike_harness::runtime::Ending;
@@ -31,7 +32,7 @@ fn judged(text: &str, events: Vec<Event>, probe: Trial, rest: Trial) -> Outcome 
 }
 
 fn acquired() -> What {
-    What::Acquired { object: 0, future: None, wait: true }
+    What::Acquired { object: 0, future: None, wait: true, claim: Claim::WHOLE }
 }
 
 fn not_released() -> What {
@@ -86,7 +87,7 @@ fn cancel_that_came_too_late_is_told() {
     let text = "mutex m\n\nA acquire m\nB acquire m\nA release m; cancel B\n";
     let events = vec![
         result(0, 0, acquired()),
-        result(1, 1, What::Waits { object: 0, future: None, thread: false }),
+        result(1, 1, What::Waits { object: 0, future: None, thread: false, claim: Claim::WHOLE, turns: false }),
         result(2, 0, What::Released { object: 0 }),
         result(3, 1, What::NotCancelled),
         Event { at: At::Step(3), task: Some(1), role: Role::Effect, what: acquired() },
@@ -102,7 +103,7 @@ fn late_result_does_not_end_the_line_that_runs() {
     let text = "mutex m\n\nA acquire m\nB acquire m\ncancel B\nA release m\n";
     let events = vec![
         result(0, 0, acquired()),
-        result(1, 1, What::Waits { object: 0, future: None, thread: false }),
+        result(1, 1, What::Waits { object: 0, future: None, thread: false, claim: Claim::WHOLE, turns: false }),
         result(3, 0, What::Released { object: 0 }),
         result(2, 1, What::NotCancelled),
         Event { at: At::Step(3), task: Some(1), role: Role::Effect, what: acquired() },
@@ -116,10 +117,10 @@ fn late_result_does_not_end_the_line_that_runs() {
 fn refused_release_of_a_moved_future_is_no_lie() {
     let text = "mutex m\n\nB start x acquire m\nB send x D\nD await x\nD release m\n";
     let events = vec![
-        result(0, 0, What::Pending { object: 0, future: 0 }),
+        result(0, 0, What::Pending { object: 0, future: 0, claim: Claim::WHOLE }),
         Event { at: At::Step(0), task: Some(0), role: Role::Effect, what: What::Promised },
         result(1, 0, What::SentFuture { future: 0, to: 1, received: true }),
-        result(2, 1, What::Acquired { object: 0, future: Some(0), wait: true }),
+        result(2, 1, What::Acquired { object: 0, future: Some(0), wait: true, claim: Claim::WHOLE }),
         result(3, 1, not_released()),
     ];
     let outcome = judged(text, events, Trial::Refused, Trial::Refused);
@@ -141,23 +142,26 @@ fn message() -> impl Strategy<Value = Message> {
     prop_oneof![Just(Message::none()), "[ -~\n]{0,20}".prop_map(Message::text)]
 }
 
+/// Claims that the tables know and claims that they do not.
+fn claim() -> impl Strategy<Value = Claim> {
+    (0..4_u8, prop_oneof![Just(1), any::<u64>()]).prop_map(|(mode, amount)| Claim { mode, amount })
+}
+
 fn what() -> impl Strategy<Value = What> {
     let (object, future, task) = (0usize..3, 0usize..2, 0usize..3);
     let some_future = prop::option::of(0usize..2);
     prop_oneof![
-        (object.clone(), some_future.clone(), any::<bool>()).prop_map(|(object, future, wait)| What::Acquired {
+        (object.clone(), some_future.clone(), any::<bool>(), claim())
+            .prop_map(|(object, future, wait, claim)| What::Acquired { object, future, wait, claim }),
+        (object.clone(), some_future.clone(), any::<bool>(), claim())
+            .prop_map(|(object, future, thread, claim)| What::Waits { object, future, thread, claim, turns: false }),
+        (object.clone(), future.clone(), claim()).prop_map(|(object, future, claim)| What::Pending {
             object,
             future,
-            wait
+            claim
         }),
-        (object.clone(), some_future.clone(), any::<bool>()).prop_map(|(object, future, thread)| What::Waits {
-            object,
-            future,
-            thread
-        }),
-        (object.clone(), future.clone()).prop_map(|(object, future)| What::Pending { object, future }),
-        (object.clone(), some_future.clone(), any::<bool>(), message())
-            .prop_map(|(object, future, wait, message)| What::Refused { object, future, wait, message }),
+        (object.clone(), some_future.clone(), any::<bool>(), message(), claim())
+            .prop_map(|(object, future, wait, message, claim)| What::Refused { object, future, wait, message, claim }),
         (object.clone(), any::<bool>()).prop_map(|(object, locked)| What::Answered { object, locked }),
         object.clone().prop_map(|object| What::Released { object }),
         (object.clone(), message()).prop_map(|(object, message)| What::NotReleased { object, message }),
@@ -172,7 +176,11 @@ fn what() -> impl Strategy<Value = What> {
             to,
             received
         }),
-        (object.clone(), future.clone()).prop_map(|(object, future)| What::Prepared { object, future }),
+        (object.clone(), future.clone(), claim()).prop_map(|(object, future, claim)| What::Prepared {
+            object,
+            future,
+            claim
+        }),
         (object.clone(), future).prop_map(|(object, future)| What::DroppedFuture { object, future }),
         (prop::option::of(object.clone()), some_future).prop_map(|(object, kept)| What::Cancelled { object, kept }),
         (any::<bool>(), message()).prop_map(|(scripted, message)| What::Panicked { scripted, message }),

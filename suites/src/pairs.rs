@@ -111,7 +111,7 @@ fn scenario(first: &Deed, second: &Deed, suffix: Suffix) -> Result<Scenario, Nam
     let mut scenario = Scenario::new(format!("{THEME}/{}-then-{}{ending}", first.name, second.name).parse()?);
     scenario.description = vec![format!("Generated: A does `{}`, then B does `{}`.", first.name, second.name)];
     scenario.rules = vec!["EXCLUSION-1".parse()?, "WAKER-1".parse()?];
-    scenario.objects = vec![Object { primitive: Primitive::Mutex, name: "m".parse()? }];
+    scenario.objects = vec![Object { primitive: Primitive::Mutex, name: "m".parse()?, argument: None }];
     let before = |task: TaskName, deed: &Deed| {
         Ok::<_, NameError>((deed.before)()?.into_iter().map(move |action| Step::Task { who: task.into(), action }))
     };

@@ -12,7 +12,7 @@ use harness::adapter::mutex::{MutexCapabilities, borrowed, explorable_borrowed};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::Object;
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 use mutex::{Flaw, Mutex};
 use racing::{Race, RacingMutex};
 
@@ -33,8 +33,8 @@ fn planted<F: Flaw>(id: &'static str) -> Planted {
 struct Locks<F>(std::marker::PhantomData<F>);
 
 impl<F: Flaw> LockLibrary for Locks<F> {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        (primitive == Primitive::Mutex).then(borrowed::<Mutex<F>>)
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        (declared.primitive == Primitive::Mutex).then(borrowed::<Mutex<F>>)
     }
 
     fn capabilities() -> Vec<&'static str> {
@@ -155,8 +155,8 @@ pub fn racing_broken() -> Vec<Planted> {
 }
 
 fn racing<R: Race>(id: &'static str) -> Planted {
-    fn make<R: Race>(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        (primitive == Primitive::Mutex).then(borrowed::<RacingMutex<R>>)
+    fn make<R: Race>(declared: Declaration) -> Option<Arc<dyn Object>> {
+        (declared.primitive == Primitive::Mutex).then(borrowed::<RacingMutex<R>>)
     }
     Planted { id, explorable: Explorable::erased(make::<R>) }
 }

@@ -11,7 +11,7 @@ use harness::adapter::mutex::{AsyncMutex, MutexCapabilities, borrowed};
 use harness::explore::plan::{Occasions, Plan};
 use harness::explore::{Bounds, Budget, Explorable, Options as Exploration, Strategy, explore};
 use harness::object::{Message, Object};
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 use harness::scenario::parse::parse;
 use harness::stress::{Affinity, Options, Report, StressError, programs, stress};
 use harness::transcript::Hang;
@@ -210,8 +210,8 @@ impl AsyncMutex for Blocks {
 }
 
 fn hanging<M: AsyncMutex>() -> Explorable {
-    fn make<M: AsyncMutex>(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        (primitive == Primitive::Mutex).then(borrowed::<M>)
+    fn make<M: AsyncMutex>(declared: Declaration) -> Option<Arc<dyn Object>> {
+        (declared.primitive == Primitive::Mutex).then(borrowed::<M>)
     }
     Explorable::erased(make::<M>)
 }

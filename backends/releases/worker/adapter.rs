@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities};
 
 use crate::lacking::{HAS_TRY, Lacking};
@@ -19,8 +19,8 @@ const MUTEX: MutexCapabilities = match cfg!(feature = "blocking") {
 pub(crate) struct Borrowed;
 
 impl LockLibrary for Borrowed {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(Arc::new(Lacking::new(mutex::borrowed::<BorrowedMutex>()))),
             _ => None,
         }
@@ -89,8 +89,8 @@ mod owned {
     pub(crate) struct Owned;
 
     impl LockLibrary for Owned {
-        fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-            match primitive {
+        fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+            match declared.primitive {
                 Primitive::Mutex => Some(Arc::new(Lacking::new(mutex::owned::<SharedMutex>()))),
                 _ => None,
             }

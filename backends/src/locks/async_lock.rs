@@ -7,7 +7,7 @@ use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 
@@ -15,8 +15,8 @@ const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 pub struct AsyncLock;
 
 impl LockLibrary for AsyncLock {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<AsyncLockMutex>()),
             _ => None,
         }
@@ -35,8 +35,8 @@ impl LockLibrary for AsyncLock {
 pub struct AsyncLockArc;
 
 impl LockLibrary for AsyncLockArc {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<AsyncLockArcMutex>()),
             _ => None,
         }

@@ -7,7 +7,7 @@ use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain();
 
@@ -15,8 +15,8 @@ const MUTEX: MutexCapabilities = MutexCapabilities::plain();
 pub struct Futures;
 
 impl LockLibrary for Futures {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<FuturesMutex>()),
             _ => None,
         }
@@ -35,8 +35,8 @@ impl LockLibrary for Futures {
 pub struct FuturesOwned;
 
 impl LockLibrary for FuturesOwned {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<FuturesOwnedMutex>()),
             _ => None,
         }

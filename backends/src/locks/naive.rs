@@ -7,15 +7,15 @@ use std::sync::Arc;
 use harness::adapter::mutex::MutexCapabilities;
 use harness::backend::LockLibrary;
 use harness::object::{Answer, Message, Object, Operation, Reply, hold};
-use harness::primitive::{Place, Primitive, Request, mutex};
+use harness::primitive::{Declaration, Place, Primitive, Request, mutex};
 use tokio::sync::Mutex;
 
 /// The naive remedy over tokio::sync.
 pub struct Naive;
 
 impl LockLibrary for Naive {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(Arc::new(NaiveMutex::default())),
             _ => None,
         }

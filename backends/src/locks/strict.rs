@@ -6,7 +6,7 @@ use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities};
 use harness::backend::LockLibrary;
 use harness::identity::Identity;
 use harness::object::{Message, Object};
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 use strict::{Acquire, AcquireError, Library, Source, StrictGuard, StrictMutex, TryAcquireError};
 
 // The places of these three calls stand in the messages, and so in the snapshots, whichever library is below.
@@ -35,8 +35,8 @@ macro_rules! strict_over {
         pub struct $name;
 
         impl LockLibrary for $name {
-            fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-                match primitive {
+            fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+                match declared.primitive {
                     Primitive::Mutex => Some(mutex::borrowed::<$mutex>()),
                     _ => None,
                 }

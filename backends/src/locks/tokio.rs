@@ -6,7 +6,7 @@ use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
-use harness::primitive::Primitive;
+use harness::primitive::{Declaration, Primitive};
 use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
@@ -15,8 +15,8 @@ const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 pub struct Tokio;
 
 impl LockLibrary for Tokio {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<TokioMutex>()),
             _ => None,
         }
@@ -35,8 +35,8 @@ impl LockLibrary for Tokio {
 pub struct TokioOwned;
 
 impl LockLibrary for TokioOwned {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<TokioOwnedMutex>()),
             _ => None,
         }

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use crate::explore::{self, Explorable};
-use crate::object::{Answer, Handover, Message, Object, Operation, Reply, hold_and, made};
+use crate::object::{Answer, Message, Object, Operation, Order, Reply, hold_and, made, not_done};
 use crate::primitive::mutex::{ACQUIRE, DEBUG, IS_LOCKED, TRY_ACQUIRE};
 use crate::primitive::{Place, Primitive, Request};
 
@@ -73,9 +73,10 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
 
 /// Holds a guard for ever, and tells it when it goes to another task.
 async fn hold<M: AsyncMutex>(mut guard: M::Guard<'_>) -> Reply {
-    hold_and(|how| match how {
-        Handover::Sent => M::sent(&mut guard),
-        Handover::Received => M::received(&mut guard),
+    hold_and(|order| match order {
+        Order::Sent => M::sent(&mut guard),
+        Order::Received => M::received(&mut guard),
+        Order::Forget | Order::Turn(_) => not_done(Reply::Unsupported),
     })
     .await
 }

@@ -140,7 +140,11 @@ impl Acting {
             Poll::Ready(reply) => {
                 self.record(what(pending.object, pending.request, pending.future, &reply));
                 if reply == Reply::Granted {
-                    let guard = Belonging::Guard { object: pending.object, operation: pending.operation };
+                    let guard = Belonging::Guard {
+                        object: pending.object,
+                        mode: pending.request.claim().mode,
+                        operation: pending.operation,
+                    };
                     lock(&self.shared).gains.push(guard);
                 }
             }

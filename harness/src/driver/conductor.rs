@@ -3,19 +3,19 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::run::{Command, LetGo, Run};
 use super::task::{Task, is_scripted};
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX, Runs};
-use crate::object::{Message, Object, Touch};
-use crate::primitive::Request;
+use crate::object::{Message, Object, Reply, Touch};
+use crate::primitive::{Place, Request};
 use crate::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TASKS_MAX, TaskDeed};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
-use crate::transcript::{At, Fault, Reason, Record, Role, Trial, Trials, What};
+use crate::transcript::{At, Event, Fault, Reason, Record, Role, Trial, Trials, What};
 
 /// The most rounds in which all tasks are asked to let go. A grant can follow from each round, so there may be as many
 /// as there are requests; a lock that grants more often than that never comes to rest.
@@ -114,7 +114,9 @@ impl<R: Runtime> Conductor<R> {
 
     /// Runs the program once; also returns how many microseconds its script took, if it has a window.
     async fn run_once(&mut self, listener: Option<Listener>) -> Result<(Record, u128), DriveError> {
-        self.begin(listener)?;
+        if !self.begin(listener) {
+            return Ok((lacking(&self.run.program), 0));
+        }
         let begun = self.run.program.scenario.within.is_some().then(Instant::now);
         let mut fault = self.script().await?;
         let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
@@ -134,8 +136,8 @@ impl<R: Runtime> Conductor<R> {
         Ok((Record { events, probe, rest, fault }, micros))
     }
 
-    /// Sets up another run, with new objects and no task.
-    fn begin(&mut self, listener: Option<Listener>) -> Result<(), DriveError> {
+    /// Sets up another run, with new objects and no task. Returns whether the library can make all the objects.
+    fn begin(&mut self, listener: Option<Listener>) -> bool {
         let program = Arc::clone(&self.run.program);
         if std::mem::replace(&mut self.has_begun, true) {
             match Arc::get_mut(&mut self.run) {
@@ -147,15 +149,12 @@ impl<R: Runtime> Conductor<R> {
         let run = Arc::get_mut(&mut self.run).expect("nobody has a share of a run that has not begun");
         run.set_up(listener, self.room);
         for object in program.objects() {
-            let primitive = object.primitive;
-            let scenario = || program.scenario.name.to_string();
-            let live =
-                (self.make)(primitive).ok_or_else(|| DriveError::NoPrimitive { scenario: scenario(), primitive })?;
+            let Some(live) = (self.make)(object.declaration()) else { return false };
             run.add_object(live);
         }
         self.handles.clear();
         self.handles.extend((0..program.tasks.len()).map(|_| Handle::NotSpawned));
-        Ok(())
+        true
     }
 
     /// Runs the script. Stops early at a livelock, and where the library lacks an operation.
@@ -352,11 +351,25 @@ impl<R: Runtime> Conductor<R> {
                 }
             };
             trials.push(trial);
+            if trial != Trial::Gone {
+                self.count(index);
+            }
             if self.settle().await? == Quiescence::Livelock {
                 fault = Some(self.livelock());
             }
         }
         Ok((trials, fault))
+    }
+
+    /// Reads the number of an object that has one, where the library says it.
+    fn count(&self, index: ObjectIndex) {
+        let Some(request) = self.run.program.objects()[index].primitive.counter() else { return };
+        let Some(object) = self.run.object(index) else { return };
+        let mut operation = object.operation(request, Place::Task).on(index);
+        let poll = || operation.poll(&mut Context::from_waker(Waker::noop()));
+        if let Ok(Poll::Ready(Reply::Answer(answer))) = catch_unwind(AssertUnwindSafe(poll)) {
+            self.run.record(None, Role::Result, What::Replied { object: index, request, answer });
+        }
     }
 
     /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
@@ -485,7 +498,13 @@ impl<R: Runtime> Conductor<R> {
             sleeps = if all_sleep { sleeps + 1 } else { 0 };
             if sleeps >= SLEEPS_MIN {
                 for thread in threads.iter().filter(|thread| thread.announce()) {
-                    let what = What::Waits { object: thread.object, future: None, thread: true };
+                    let what = What::Waits {
+                        object: thread.object,
+                        future: None,
+                        thread: true,
+                        claim: thread.request.claim(),
+                        turns: false,
+                    };
                     run.record_at(At::Step(thread.step), thread.task, Role::Result, what);
                 }
                 return Ok(quiescence);
@@ -493,6 +512,13 @@ impl<R: Runtime> Conductor<R> {
             std::thread::yield_now();
         }
     }
+}
+
+/// Returns the record of a run on a library that cannot make an object: no step is run.
+fn lacking(program: &Program) -> Record {
+    let task = program.steps.first().and_then(|step| step.task);
+    let event = Event { at: At::Step(0), task, role: Role::Result, what: What::Unsupported };
+    Record { events: vec![event], ..Record::default() }
 }
 
 /// Drops the conductor's share of an object. Returns the message if it panics.

@@ -14,8 +14,8 @@ use smallvec::SmallVec;
 use super::acting::Acting;
 use super::run::{Command, Kept, LetGo, Run, TaskWaker};
 use super::thread::ThreadWait;
-use crate::object::{Answer, Handover, Operation, Reply};
-use crate::primitive::{Place, Request};
+use crate::object::{Answer, Operation, Order, Reply};
+use crate::primitive::{Effect, Place, Request};
 use crate::program::{Deed, NameIndex, ObjectIndex, ReactionDeed, StepIndex, TaskDeed};
 use crate::quiescence::{Admission, Departure, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
@@ -34,7 +34,7 @@ static BOOM: [u8; 4] = *b"boom";
 #[derive(Debug)]
 pub(super) enum Belonging {
     /// The guard of an object.
-    Guard { object: ObjectIndex, operation: Operation },
+    Guard { object: ObjectIndex, mode: u8, operation: Operation },
     /// A future that it keeps and does not wait for.
     Future { name: NameIndex, object: ObjectIndex, request: Request, operation: Operation },
     /// The opening of a scope.
@@ -250,7 +250,7 @@ impl<R: Runtime> Task<R> {
         hands.polled_kept = false;
         for mut belonging in hands.run.receive(hands.index) {
             if let Belonging::Guard { operation, .. } = &mut belonging {
-                operation.hand_over(Handover::Received);
+                operation.hand_over(Order::Received);
             }
             hands.belongings.push(belonging);
         }
@@ -364,6 +364,14 @@ impl Hands {
         }
     }
 
+    /// Returns the mode of the guard of an object that the task came by last.
+    fn mode_of_last(&self, object: ObjectIndex) -> Option<u8> {
+        self.belongings.iter().rev().find_map(|belonging| match belonging {
+            Belonging::Guard { object: held, mode, .. } if *held == object => Some(*mode),
+            _ => None,
+        })
+    }
+
     fn find_future(&self, future: NameIndex) -> Result<usize, Reason> {
         let is_kept = |belonging: &Belonging| matches!(belonging, Belonging::Future { name, .. } if *name == future);
         self.belongings.iter().position(is_kept).ok_or(Reason::KeepsNoFuture { future })
@@ -416,6 +424,7 @@ impl<R: Runtime> Worker<'_, R> {
                 self.hands.waiting =
                     Waiting::Thread(ThreadWait::start(&self.hands.run, self.hands.index, step, asked, operation));
             }
+            TaskDeed::Ask { request, object, .. } if request.turns() => self.turn(object, request)?,
             TaskDeed::Ask { request, object, place } => {
                 let operation = self.operation(object, request, place)?;
                 self.attempt(Pending { object, request, future: None, operation });
@@ -435,15 +444,17 @@ impl<R: Runtime> Worker<'_, R> {
             }
             TaskDeed::Repoll { .. } => unreachable!("a step that polls again is taken by a task that waits"),
             TaskDeed::Forget { object } => {
-                std::mem::forget(self.hands.take_guard(object)?);
+                let guard = self.hands.take_guard(object)?;
                 self.hands.result(What::Forgotten { object });
+                guard.forget();
             }
             TaskDeed::SendGuard { object, to } => {
+                let mode = self.hands.mode_of_last(object).ok_or(Reason::HoldsNoGuard { object })?;
                 let mut operation = self.hands.take_guard(object)?;
-                operation.hand_over(Handover::Sent);
+                operation.hand_over(Order::Sent);
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentGuard { object, to, received });
-                drop(self.hands.run.send(to, Belonging::Guard { object, operation }));
+                drop(self.hands.run.send(to, Belonging::Guard { object, mode, operation }));
             }
             TaskDeed::SendFuture { future, to } => {
                 let Pending { object, request, operation, .. } = self.hands.take_future(future)?;
@@ -515,6 +526,30 @@ impl<R: Runtime> Worker<'_, R> {
         Ok(())
     }
 
+    /// Turns the last guard of an object into one of another mode, which may have to wait.
+    fn turn(&mut self, object: ObjectIndex, request: Request) -> Result<(), Reason> {
+        let mode = self.hands.mode_of_last(object).ok_or(Reason::HoldsNoGuard { object })?;
+        let Effect::Turn(from, _) = request.verb().effect else { unreachable!("only a verb that turns is asked") };
+        if !from.contains(&mode) {
+            return Err(Reason::GuardIsOfMode { object, mode });
+        }
+        let mut operation = self.hands.take_guard(object)?;
+        let turned = operation.turn(request, &mut Context::from_waker(self.waker));
+        match turned {
+            Poll::Ready(Ok(())) => {
+                self.hands.result(What::Turned { object, request });
+                let mode = request.claim().mode;
+                self.hands.belongings.push(Belonging::Guard { object, mode, operation });
+            }
+            Poll::Ready(Err(reply)) => {
+                self.hands.result(what(object, request, None, &reply));
+                self.hands.belongings.push(Belonging::Guard { object, mode, operation });
+            }
+            Poll::Pending => self.wait_for(Pending { object, request, future: None, operation }),
+        }
+        Ok(())
+    }
+
     /// Has the library make a future, and keeps it unpolled. A panic of that call leaves none.
     fn prepare(&mut self, future: NameIndex, request: Request, object: ObjectIndex) -> Result<(), Reason> {
         self.keep(future, request, object)?;
@@ -522,7 +557,7 @@ impl<R: Runtime> Worker<'_, R> {
             Some(Belonging::Future { operation, .. }) => operation.prepare(),
             _ => unreachable!("the future was kept just now"),
         }
-        self.hands.result(What::Prepared { object, future });
+        self.hands.result(What::Prepared { object, future, claim: request.claim() });
         Ok(())
     }
 
@@ -533,22 +568,34 @@ impl<R: Runtime> Worker<'_, R> {
             Poll::Ready(reply) => {
                 self.hands.result(what(object, request, future, &reply));
                 if reply == Reply::Granted {
-                    self.hands.belongings.push(Belonging::Guard { object, operation: pending.operation });
+                    let mode = request.claim().mode;
+                    let guard = Belonging::Guard { object, mode, operation: pending.operation };
+                    self.hands.belongings.push(guard);
                 }
             }
-            Poll::Pending => {
-                if self.hands.due.is_some() {
-                    self.hands.result(What::Waits { object, future, thread: false });
-                }
-                self.hands.waiting = match self.acting {
-                    Some(acting) => {
-                        acting.share(pending);
-                        Waiting::Shared { object, future }
-                    }
-                    None => Waiting::Operation(pending),
-                };
-            }
+            Poll::Pending => self.wait_for(pending),
         }
+    }
+
+    /// Waits for an operation that was polled in vain.
+    fn wait_for(&mut self, pending: Pending) {
+        let Pending { object, request, future, .. } = pending;
+        if self.hands.due.is_some() {
+            self.hands.result(What::Waits {
+                object,
+                future,
+                thread: false,
+                claim: request.claim(),
+                turns: request.turns(),
+            });
+        }
+        self.hands.waiting = match self.acting {
+            Some(acting) => {
+                acting.share(pending);
+                Waiting::Shared { object, future }
+            }
+            None => Waiting::Operation(pending),
+        };
     }
 
     /// Polls a kept future once, in its place. A grant turns it into a guard.
@@ -562,7 +609,7 @@ impl<R: Runtime> Worker<'_, R> {
         if reply.is_ready() {
             let pending = self.hands.take_future(name)?;
             if reply == Poll::Ready(Reply::Granted) {
-                let guard = Belonging::Guard { object, operation: pending.operation };
+                let guard = Belonging::Guard { object, mode: request.claim().mode, operation: pending.operation };
                 self.hands.belongings.insert(place, guard);
             }
         }
@@ -574,7 +621,7 @@ impl<R: Runtime> Worker<'_, R> {
         self.hands.polled_kept |= reply.is_pending();
         self.hands.result(match reply {
             Poll::Ready(reply) => what(object, request, Some(future), &reply),
-            Poll::Pending => What::Pending { object, future },
+            Poll::Pending => What::Pending { object, future, claim: request.claim() },
         });
         Ok(())
     }
@@ -586,7 +633,8 @@ impl<R: Runtime> Worker<'_, R> {
             Poll::Pending => {
                 self.hands.polled_kept = true;
                 if self.hands.due.is_some() {
-                    self.hands.result(What::Waits { object, future: Some(name), thread: false });
+                    let claim = request.claim();
+                    self.hands.result(What::Waits { object, future: Some(name), thread: false, claim, turns: false });
                 }
                 self.hands.waiting = Waiting::Kept { name, object };
             }
@@ -662,12 +710,13 @@ impl<R: Runtime> Worker<'_, R> {
 
     fn end_thread(&mut self, wait: ThreadWait) {
         let (object, step, announced) = (wait.object, wait.step, wait.is_announced());
+        let mode = wait.mode();
         wait.record_reply(&self.hands.run);
         match wait.take_end() {
             Err(wait) => self.hands.waiting = Waiting::Thread(wait),
             Ok(end) => match end {
                 Ok((Reply::Granted, operation)) => {
-                    self.hands.belongings.push(Belonging::Guard { object, operation });
+                    self.hands.belongings.push(Belonging::Guard { object, mode, operation });
                 }
                 Ok(_) => {}
                 Err(payload) => {
@@ -739,10 +788,17 @@ pub(super) fn is_scripted(payload: &(dyn Any + Send)) -> bool {
 /// Returns the event of a reply.
 pub(super) fn what(object: ObjectIndex, request: Request, future: Kept, reply: &Reply) -> What {
     match reply {
-        Reply::Granted => What::Acquired { object, future, wait: request.waits() },
-        Reply::Refused(message) => What::Refused { object, future, wait: request.waits(), message: message.clone() },
-        Reply::Answer(Answer::Flag(locked)) => What::Answered { object, locked: *locked },
-        Reply::Answer(Answer::Text(text)) => What::Printed { object, text: text.clone() },
+        Reply::Granted if request.turns() => What::Turned { object, request },
+        Reply::Granted => What::Acquired { object, future, wait: request.waits(), claim: request.claim() },
+        Reply::Changed(number) => What::Changed { object, request, number: *number },
+        Reply::Refused(message) => {
+            What::Refused { object, future, wait: request.waits(), message: message.clone(), claim: request.claim() }
+        }
+        Reply::Answer(answer) => match (request.verb().effect, answer) {
+            (Effect::AskHeld, Answer::Flag(locked)) => What::Answered { object, locked: *locked },
+            (Effect::Print, Answer::Text(text)) => What::Printed { object, text: text.clone() },
+            _ => What::Replied { object, request, answer: answer.clone() },
+        },
         Reply::Unsupported => What::Unsupported,
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Watch {
     pub(super) task: TaskIndex,
     pub(super) step: StepIndex,
     pub(super) object: ObjectIndex,
-    request: Request,
+    pub(super) request: Request,
     /// The kernel's number of the thread, 0 until it runs.
     number: AtomicI32,
     finished: AtomicBool,
@@ -88,6 +88,11 @@ impl ThreadWait {
         let (thread_run, thread_watch) = (Arc::clone(run), Arc::clone(&watch));
         std::thread::spawn(move || thread_watch.work(&thread_run, operation));
         Self { object, step, watch }
+    }
+
+    /// Returns the mode of the guard that it waits for.
+    pub(super) fn mode(&self) -> u8 {
+        self.watch.request.claim().mode
     }
 
     pub(super) fn is_announced(&self) -> bool {

@@ -17,7 +17,7 @@ use super::waker::Board;
 use super::{Bounds, Chooser, Machine};
 use crate::driver::POLLS_MAX;
 use crate::identity::Identity;
-use crate::object::{Handover, handing_over};
+use crate::object::{Order, handing_over};
 use crate::primitive::Request;
 use crate::program::{NameIndex, ObjectIndex, TaskDeed};
 use crate::quiescence::TaskIndex;
@@ -176,7 +176,7 @@ impl<S: Subject> Engine<S> {
         }
         let count = self.tasks.len();
         for (index, object) in self.plan.objects().iter().enumerate() {
-            self.objects[index] = self.subject.object(object.primitive);
+            self.objects[index] = self.subject.object(object.declaration());
         }
         self.board.reset(count);
         self.ready = 0;
@@ -446,10 +446,10 @@ impl<S: Subject> Engine<S> {
                 let place = self.find_guard(task, object).expect("it was looked up");
                 let guard = self.tasks[task].belongings.remove(place);
                 let slot = &mut self.slots[guard.slot];
-                handing_over(Handover::Sent, |cx| S::poll(slot, cx) == Polled::Granted);
+                handing_over(Order::Sent, |cx| S::poll(slot, cx) == Polled::Granted);
                 if self.ended & 1 << to == 0 {
                     let _entered = self.identities[to].enter();
-                    handing_over(Handover::Received, |cx| S::poll(slot, cx) == Polled::Granted);
+                    handing_over(Order::Received, |cx| S::poll(slot, cx) == Polled::Granted);
                     self.tasks[to].belongings.push(guard);
                     self.refresh(to);
                 } else {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::driver::MakeObject;
 use crate::primitive::{Effect, Place, Primitive};
 use crate::program::{Deed, Program, ProgramError, TaskDeed};
 use crate::quiescence::TaskIndex;
@@ -263,6 +264,11 @@ impl Plan {
     /// Returns the primitives that it needs.
     pub fn primitives(&self) -> impl Iterator<Item = Primitive> {
         self.objects().iter().map(|object| object.primitive)
+    }
+
+    /// Returns the primitive of the first object that a library cannot make.
+    pub(crate) fn lacking(&self, make: MakeObject) -> Option<Primitive> {
+        self.objects().iter().find(|object| make(object.declaration()).is_none()).map(|object| object.primitive)
     }
 
     fn task(&self, name: TaskName) -> Option<TaskIndex> {

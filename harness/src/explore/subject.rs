@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use crate::driver::MakeObject;
 use crate::object::{Answer, Object, Operation, Reply, preparing, took_hold};
-use crate::primitive::{Place, Primitive, Request};
+use crate::primitive::{Declaration, Place, Primitive, Request};
 
 /// What a poll came to: no more of it than the engine asks for, which has millions of them a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ impl From<Poll<Reply>> for Polled {
             Poll::Ready(Reply::Granted) => Polled::Granted,
             Poll::Ready(Reply::Answer(answer)) => Polled::Answered(answer == Answer::Flag(true)),
             Poll::Ready(Reply::Refused(_) | Reply::Unsupported) => Polled::Refused,
+            Poll::Ready(Reply::Changed(_)) => Polled::Answered(true),
         }
     }
 }
@@ -42,7 +43,7 @@ pub(crate) trait Subject: Send + 'static {
     type Slot: Send;
 
     /// Makes a free object, or `None` where the library has no such primitive.
-    fn object(&self, primitive: Primitive) -> Option<Self::Object>;
+    fn object(&self, declared: Declaration) -> Option<Self::Object>;
 
     /// Returns an empty slot.
     fn slot(&self) -> Self::Slot;
@@ -85,8 +86,8 @@ where
     type Object = Arc<M>;
     type Slot = Pin<Box<Option<F>>>;
 
-    fn object(&self, primitive: Primitive) -> Option<Arc<M>> {
-        (primitive == self.primitive).then(|| Arc::new((self.make)()))
+    fn object(&self, declared: Declaration) -> Option<Arc<M>> {
+        (declared.primitive == self.primitive).then(|| Arc::new((self.make)()))
     }
 
     fn slot(&self) -> Self::Slot {
@@ -127,8 +128,8 @@ impl Subject for Erased {
     type Object = Arc<dyn Object>;
     type Slot = Option<Operation>;
 
-    fn object(&self, primitive: Primitive) -> Option<Arc<dyn Object>> {
-        (self.0)(primitive)
+    fn object(&self, declared: Declaration) -> Option<Arc<dyn Object>> {
+        (self.0)(declared)
     }
 
     fn slot(&self) -> Self::Slot {

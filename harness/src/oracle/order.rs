@@ -31,7 +31,7 @@ struct Overtaking {
 impl Order {
     /// Hears one event, with the state before it.
     pub(super) fn hear(&mut self, event: &Event, before: &Replay) {
-        let (What::Acquired { object, future, wait: waits }, Some(granted)) = (&event.what, event.task) else {
+        let (What::Acquired { object, future, wait: waits, .. }, Some(granted)) = (&event.what, event.task) else {
             return;
         };
         let began = if *waits { before.since(granted, *object, *future) } else { None };

@@ -11,6 +11,33 @@ pub trait Model: Copy {
     /// Returns what must come of `claim` while `holds` are all the holds of the object.
     fn admits(&self, claim: Claim, holds: impl Iterator<Item = Claim> + Clone) -> Admission;
 
+    /// Returns whether `claim` is there to be had while `holds` are all the holds, closed or not.
+    fn is_there(&self, claim: Claim, holds: impl Iterator<Item = Claim> + Clone) -> bool {
+        self.admits(claim, holds) != Admission::Never
+    }
+
+    /// Returns the number that must be answered to `request` while `holds` are all the holds, nobody waits and nothing is
+    /// reserved; if it is a question for a number.
+    fn count(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Option<i128> {
+        let _ = (request, holds);
+        None
+    }
+
+    /// Returns how much there is of the object in all, if it is counted.
+    fn total(&self) -> Option<i128> {
+        None
+    }
+
+    /// Returns whether every wait that begins now is refused.
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    /// Changes the object by `request`, for which the library gave `number`, if it gave one.
+    fn change(&mut self, request: Request, number: Option<u64>) {
+        let _ = (request, number);
+    }
+
     /// Returns what the object must answer to `request`, a question, while `holds` are all its holds.
     fn answer(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Expected {
         let _ = (request, holds);
@@ -25,6 +52,8 @@ pub enum Admission {
     Must,
     /// It must not be granted.
     Never,
+    /// It must be refused.
+    Refused,
 }
 
 /// What must be answered to a question.

@@ -54,6 +54,22 @@ impl Default for Claim {
     }
 }
 
+/// What a scenario declares an object to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declaration {
+    /// Its primitive.
+    pub primitive: Primitive,
+    /// Number of the declaration, such as the permits of a semaphore, if it has one.
+    pub argument: Option<u64>,
+}
+
+impl From<Primitive> for Declaration {
+    /// Returns the declaration without a number.
+    fn from(primitive: Primitive) -> Self {
+        Self { primitive, argument: None }
+    }
+}
+
 /// Where an operation runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -113,10 +129,15 @@ impl Request {
         matches!(self.verb().effect, Effect::Take(_))
     }
 
+    /// Returns whether it turns a guard that the task has into one of another mode.
+    pub fn turns(self) -> bool {
+        matches!(self.verb().effect, Effect::Turn(..))
+    }
+
     /// Returns the hold that it takes. Of a request that takes none, the claim means nothing.
     pub fn claim(self) -> Claim {
         match self.verb().effect {
-            Effect::Take(mode) => Claim { mode, amount: self.amount },
+            Effect::Take(mode) | Effect::Turn(_, mode) => Claim { mode, amount: self.amount },
             _ => Claim::WHOLE,
         }
     }

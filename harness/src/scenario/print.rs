@@ -8,6 +8,7 @@ use super::diagnostic::Diagnostic;
 use super::name::ScenarioName;
 use super::parse::parse;
 use super::{Accept, Action, Condition, Conduct, Line, Operation, Parcel, Reaction, Scenario, Span, Step, WakerEvent};
+use crate::primitive::Argument;
 use crate::primitive::Place;
 
 /// The column, from 0, at which a comment behind a line begins, if the line is short enough.
@@ -86,7 +87,12 @@ impl Display for Scenario {
             writeln!(f, "source  {source}")?;
         }
         for object in &self.objects {
-            writeln!(f, "{:<7} {}", object.primitive, object.name)?;
+            write!(f, "{:<7} {}", object.primitive, object.name)?;
+            match (object.primitive.table().argument, object.argument) {
+                (_, None) | (Argument::None, _) => writeln!(f)?,
+                (Argument::Number(_), Some(number)) => writeln!(f, " {number}")?,
+                (Argument::Optional(word), Some(number)) => writeln!(f, " {word} {number}")?,
+            }
         }
         if self.show_wakes {
             writeln!(f, "show    wakes")?;

@@ -147,10 +147,40 @@ const OF_THE_LANGUAGE: &[Entry] = &[
 pub const FORMER_VERBS: &[(&str, &str)] = &[("resume", "repoll")];
 
 /// The primitives that the language is meant to have and this version lacks.
-pub const PLANNED_PRIMITIVES: &[&str] = &["rwlock", "semaphore", "condvar", "barrier", "notify", "once"];
+pub const PLANNED_PRIMITIVES: &[&str] = &["notify", "event", "condvar", "barrier", "once"];
 
 /// The verbs of those primitives.
-pub const PLANNED_VERBS: &[&str] = &["read", "write", "upgrade", "downgrade", "add", "close"];
+pub const PLANNED_VERBS: &[&str] = &[
+    "wait",
+    "notify",
+    "enable",
+    "set",
+    "reset",
+    "is-set",
+    "arrive",
+    "break",
+    "parties",
+    "arrived",
+    "init",
+    "try-set",
+    "finish",
+    "fail",
+    "get",
+    "take",
+    "split",
+    "merge",
+    "resize",
+    "reduce-permits",
+    "owner",
+    "waiting",
+];
+
+/// Returns the words of the primitives that this version has, for hints.
+pub fn primitives() -> String {
+    let words: Vec<String> = Primitive::ALL.iter().map(|primitive| format!("`{primitive}`")).collect();
+    let (last, others) = words.split_last().expect("there are primitives");
+    format!("{} and {last}", others.join(", "))
+}
 
 /// The events that a task's waker can act on.
 pub const EVENTS: &[&str] = &["wake", "wake-clone", "wake-drop"];

@@ -488,7 +488,7 @@ impl Team {
     }
 
     fn start_round(self: &Arc<Self>) {
-        let made = self.plan.objects().iter().filter_map(|object| (self.make)(object.primitive));
+        let made = self.plan.objects().iter().filter_map(|object| (self.make)(object.declaration()));
         *lock(&self.objects) = made.collect();
         for (inside, holder) in self.inside.iter().zip(&self.holder) {
             inside.store(0, Ordering::Relaxed);

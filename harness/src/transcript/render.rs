@@ -60,12 +60,12 @@ impl Transcript {
             match broken_off {
                 None => {
                     let (kept, messages) = self.not_released(at);
-                    let parts = std::iter::once(self.trials(trials)).chain(kept);
+                    let parts = std::iter::once(self.trials(at, trials)).chain(kept);
                     push(&mut lines, name, &parts.collect::<Vec<_>>().join("; "));
                     lines.extend(messages.into_iter().map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
                 }
                 Some(fault) if fault == Some(at) => push(&mut lines, name, DOES_NOT_COME_BACK),
-                Some(Some(At::Rest)) if !trials.is_empty() => push(&mut lines, name, &self.trials(trials)),
+                Some(Some(At::Rest)) if !trials.is_empty() => push(&mut lines, name, &self.trials(at, trials)),
                 Some(_) => {}
             }
         }
@@ -83,14 +83,20 @@ impl Transcript {
         for (task, name) in program.tasks.iter().enumerate() {
             let mut say = |text: String| cells.push(vec![Cell::task(*name), Cell::text(text)]);
             for guard in replay.guards.iter().filter(|guard| guard.task == task) {
-                let verb = if guard.forgotten { "forgot" } else { "holds" };
-                say(format!(" {verb} {}", program.objects()[guard.object].name));
+                let name = program.objects()[guard.object].name.as_str();
+                let mode = &program.objects()[guard.object].primitive.table().modes[guard.claim.mode as usize];
+                match guard.forgotten {
+                    true => say(format!(" forgot {name}")),
+                    false => say(format!(" {}", mode.holds(guard.claim.amount, name))),
+                }
             }
             for kept in replay.kept.iter().filter(|kept| kept.task == task) {
                 say(format!(" keeps {}", program.futures[kept.future]));
             }
             for wait in replay.waits.iter().filter(|wait| wait.task == task) {
-                say(format!(" waits for {}", program.objects()[wait.object].name));
+                let name = program.objects()[wait.object].name.as_str();
+                let mode = &program.objects()[wait.object].primitive.table().modes[wait.claim.mode as usize];
+                say(format!(" {}", mode.waits(wait.claim.amount, name)));
             }
         }
         let texts: Vec<String> = fold_rows(cells).iter().map(|row| print(row)).collect();
@@ -112,7 +118,27 @@ impl Transcript {
         (kept, said)
     }
 
-    fn trials(&self, trials: &[Trial]) -> String {
+    /// Returns what a probe read of the number of an object, if there is one: `1 of 2 available`.
+    fn counted(&self, at: At, index: ObjectIndex) -> Option<String> {
+        let answer = self.record.events.iter().find_map(|event| match &event.what {
+            What::Replied { object, answer, .. } if event.at == at && *object == index => Some(answer),
+            _ => None,
+        })?;
+        let declared = &self.program.objects()[index];
+        let mut state = declared.primitive.model(declared.argument);
+        for event in self.script() {
+            if let What::Changed { object, request, number } = &event.what
+                && *object == index
+            {
+                state.change(*request, *number);
+            }
+        }
+        let counter = declared.primitive.counter()?;
+        let number = format!("{answer} of {}", state.total()?);
+        Some(counter.verb().result.replace("{}", &number))
+    }
+
+    fn trials(&self, at: At, trials: &[Trial]) -> String {
         let mut told: Vec<(ObjectIndex, Vec<String>)> = Vec::new();
         for (&(object, request), trial) in self.program.probes.iter().zip(trials) {
             let word = match trial {
@@ -129,6 +155,9 @@ impl Transcript {
                 Some((_, texts)) => texts.push(text),
                 None => told.push((object, vec![text])),
             }
+        }
+        for (object, texts) in &mut told {
+            texts.extend(self.counted(at, *object));
         }
         let say = |(object, texts): (ObjectIndex, Vec<String>)| {
             format!("{} {}", self.program.objects()[object].name, texts.join(", "))
@@ -235,7 +264,18 @@ impl Words<'_> {
     /// Returns what came of a step, in words.
     fn what(&self, what: &What) -> String {
         match what {
-            What::Acquired { .. } => "acquired".to_owned(),
+            What::Acquired { object, claim, .. } => {
+                let granted = self.program.objects()[*object].primitive.table().modes[claim.mode as usize].granted;
+                if claim.amount == 1 { granted.to_owned() } else { format!("{granted} {}", claim.amount) }
+            }
+            What::Turned { request, .. } => request.verb().result.to_owned(),
+            What::Changed { request, number, .. } => {
+                request.verb().result.replace("{}", &number.unwrap_or(request.amount()).to_string())
+            }
+            What::Replied { request, answer, .. } => match request.verb().result {
+                "" => answer.to_string(),
+                result => result.replace("{}", &answer.to_string()),
+            },
             What::Waits { .. } => "waits".to_owned(),
             What::Pending { .. } => "pending".to_owned(),
             What::Refused { .. } => "refused".to_owned(),
@@ -309,6 +349,11 @@ impl Words<'_> {
             Reason::Waits => "it waits".to_owned(),
             Reason::Gone => "it is gone".to_owned(),
             Reason::HoldsNoGuard { object } => format!("it holds no guard of {}", self.object(object)),
+            Reason::GuardIsOfMode { object, mode } => {
+                let granted = self.program.objects()[object].primitive.table().modes[mode as usize].granted;
+                let mode = granted.split_once(' ').map_or(granted, |(_, mode)| mode);
+                format!("its guard of {} is {mode}", self.object(object))
+            }
             Reason::KeepsNoFuture { future } => format!("it keeps no future {}", self.future(future)),
             Reason::FutureExists { future } => format!("it keeps a future {} already", self.future(future)),
             Reason::NotInScope { scope } => format!("{} is not its innermost scope", self.program.scopes[scope]),
@@ -328,7 +373,10 @@ fn is_abort_of(event: &Event, task: TaskIndex) -> bool {
 /// Returns whether an event shows that its task was polled and got an answer.
 fn answers(event: &Event) -> bool {
     event.role != Role::Waker
-        && matches!(event.what, What::Acquired { .. } | What::Refused { .. } | What::Panicked { .. })
+        && matches!(
+            event.what,
+            What::Acquired { .. } | What::Turned { .. } | What::Refused { .. } | What::Panicked { .. }
+        )
 }
 
 /// Returns the verbatim texts of an event, one a line.

@@ -1,5 +1,6 @@
 //! Who holds, keeps and waits for what, event by event: bookkeeping of what a transcript says, with no judgement.
 
+use crate::primitive::{Claim, Request};
 use crate::program::{NameIndex, ObjectIndex};
 use crate::quiescence::TaskIndex;
 use crate::transcript::{At, Event, Role, What};
@@ -31,6 +32,8 @@ pub struct Guard {
     pub taken_by: TaskIndex,
     /// What it guards.
     pub object: ObjectIndex,
+    /// In which mode, and how much of it.
+    pub claim: Claim,
     /// Whether it was leaked, so that nobody can release it.
     pub forgotten: bool,
     /// Whether the lock refused its release when all let go: nobody can say whether it is held.
@@ -44,6 +47,10 @@ pub struct Wait {
     pub task: TaskIndex,
     /// For what.
     pub object: ObjectIndex,
+    /// In which mode, and how much of it.
+    pub claim: Claim,
+    /// Whether it is to turn the last guard that the task has, which stands in nobody's own way.
+    pub turns: bool,
     /// The future, if it has a name.
     pub future: Option<NameIndex>,
     /// The task that polled the operation first: a lock that knows its owner takes that one for it.
@@ -67,6 +74,8 @@ pub struct Kept {
     pub future: NameIndex,
     /// What it is to acquire.
     pub object: ObjectIndex,
+    /// In which mode, and how much of it.
+    pub claim: Claim,
     /// When it was first polled, if it was.
     pub since: Option<usize>,
     /// The task that polled it first, if one has: a lock that knows its owner takes that one for it.
@@ -75,6 +84,15 @@ pub struct Kept {
     pub polled_by: TaskIndex,
     /// Whether that task was woken since: the object may have been offered to it.
     pub woken: bool,
+}
+
+/// An operation that is polled in vain.
+struct Asked {
+    task: TaskIndex,
+    object: ObjectIndex,
+    future: Option<NameIndex>,
+    claim: Claim,
+    turns: bool,
 }
 
 impl Replay {
@@ -89,14 +107,18 @@ impl Replay {
             return;
         };
         match &event.what {
-            What::Acquired { object, future, wait } => self.grant(task, *object, *future, *wait),
-            What::Waits { object, future, thread } => self.wait(event.at, task, *object, *future, *thread),
-            What::Pending { object, future } => self.pend(event.at, task, *object, *future),
-            What::Prepared { object, future } => {
+            What::Acquired { object, future, wait, claim } => self.grant(task, *object, *future, *wait, *claim),
+            What::Waits { object, future, thread, claim, turns } => {
+                let asked = Asked { task, object: *object, future: *future, claim: *claim, turns: *turns };
+                self.wait(event.at, asked, *thread);
+            }
+            What::Pending { object, future, claim } => self.pend(event.at, task, *object, *future, *claim),
+            What::Prepared { object, future, claim } => {
                 let kept = Kept {
                     task,
                     future: *future,
                     object: *object,
+                    claim: *claim,
                     since: None,
                     begun_by: None,
                     polled_by: task,
@@ -113,6 +135,7 @@ impl Replay {
                 Some(guard) => guard.contested = true,
                 None => self.contested.push(*object),
             },
+            What::Turned { object, request } => self.turn(task, *object, *request),
             What::Forgotten { object } => {
                 if let Some(guard) = self.find_guard(task, *object) {
                     guard.forgotten = true;
@@ -146,6 +169,10 @@ impl Replay {
             What::Promised => self.wake(task, None),
             What::Panicked { .. } if event.role == Role::Waker => {}
             What::Panicked { .. } | What::Returned | What::Aborted { .. } => {
+                let turned = self.waits.iter().find(|wait| wait.task == task && wait.turns).map(|wait| wait.object);
+                if let Some(object) = turned {
+                    self.remove_guard(task, object);
+                }
                 self.waits.retain(|wait| wait.task != task || wait.thread);
                 if !self.ended.contains(&task) {
                     self.ended.push(task);
@@ -196,7 +223,7 @@ impl Replay {
         waits.map(|wait| Some(wait.begun_by)).chain(kept.map(|kept| kept.begun_by)).next().flatten()
     }
 
-    fn grant(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, waits: bool) {
+    fn grant(&mut self, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, waits: bool, claim: Claim) {
         let began = if waits { self.since(task, object, future) } else { None };
         let since = began.unwrap_or(self.clock);
         for wait in self.waits.iter_mut().filter(|wait| wait.object == object && wait.since < since) {
@@ -206,10 +233,10 @@ impl Replay {
         if waits {
             self.end_operation(task, object, future);
         }
-        self.guards.push(Guard { task, taken_by, object, forgotten: false, contested: false });
+        self.guards.push(Guard { task, taken_by, object, claim, forgotten: false, contested: false });
     }
 
-    fn wait(&mut self, at: At, task: TaskIndex, object: ObjectIndex, future: Option<NameIndex>, thread: bool) {
+    fn wait(&mut self, at: At, Asked { task, object, future, claim, turns }: Asked, thread: bool) {
         let woken = self.is_told(at, task, object);
         let since = self.since(task, object, future).unwrap_or(self.clock);
         let begun_by = self.begun_by(task, object, future).unwrap_or(task);
@@ -217,7 +244,7 @@ impl Replay {
         let before = self.waits.iter().find(|wait| (wait.task, wait.object, wait.future) == (task, object, future));
         let overtaken = before.map_or(0, |wait| wait.overtaken);
         self.end_operation(task, object, future);
-        self.waits.push(Wait { task, object, future, begun_by, thread, since, overtaken, woken });
+        self.waits.push(Wait { task, object, claim, turns, future, begun_by, thread, since, overtaken, woken });
     }
 
     /// Returns whether a task was told within the poll that ends now. What it was told before does not count; but whoever
@@ -229,11 +256,11 @@ impl Replay {
         self.rung.iter().any(is_it)
     }
 
-    fn pend(&mut self, at: At, task: TaskIndex, object: ObjectIndex, future: NameIndex) {
+    fn pend(&mut self, at: At, task: TaskIndex, object: ObjectIndex, future: NameIndex, claim: Claim) {
         let woken = self.is_told(at, task, object);
         let since = self.since(task, object, Some(future)).or(Some(self.clock));
         let begun_by = self.begun_by(task, object, Some(future)).or(Some(task));
-        let kept = Kept { task, future, object, since, begun_by, polled_by: task, woken };
+        let kept = Kept { task, future, object, claim, since, begun_by, polled_by: task, woken };
         // In its place, so that of two futures of one name the first stays the first, as it does in the task.
         match self.kept.iter_mut().find(|kept| (kept.task, kept.object, kept.future) == (task, object, future)) {
             Some(place) => *place = kept,
@@ -244,10 +271,15 @@ impl Replay {
     fn cancel(&mut self, task: TaskIndex, object: Option<ObjectIndex>, kept: Option<NameIndex>) {
         let wait = self.waits.iter().find(|wait| wait.task == task).copied();
         self.waits.retain(|wait| wait.task != task);
+        // The guard was in the operation that is dropped.
+        if let Some(Wait { turns: true, object, .. }) = wait {
+            self.remove_guard(task, object);
+        }
         if let (Some(object), Some(future)) = (object, kept) {
             let (since, woken) = (wait.map(|wait| wait.since), wait.is_some_and(|wait| wait.woken));
             let begun_by = wait.map(|wait| wait.begun_by);
-            self.kept.push(Kept { task, future, object, since, begun_by, polled_by: task, woken });
+            let claim = wait.map_or_else(Claim::default, |wait| wait.claim);
+            self.kept.push(Kept { task, future, object, claim, since, begun_by, polled_by: task, woken });
         }
     }
 
@@ -287,6 +319,28 @@ impl Replay {
         self.guards.iter().rev().find(is_it)
     }
 
+    /// Turns the last guard into one of another mode, which counts as got now.
+    fn turn(&mut self, task: TaskIndex, object: ObjectIndex, request: Request) {
+        self.end_operation(task, object, None);
+        let is_it = |guard: &Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
+        if let Some(place) = self.guards.iter().rposition(is_it) {
+            let guard = self.guards.remove(place);
+            let claim = Claim { mode: request.claim().mode, ..guard.claim };
+            self.guards.push(Guard { claim, ..guard });
+        }
+    }
+
+    /// Returns the place among the guards of the one that a step of `task` on the object concerns.
+    pub(crate) fn last_guard(&self, task: TaskIndex, object: ObjectIndex) -> Option<usize> {
+        let is_it = |guard: &Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
+        self.guards.iter().rposition(is_it)
+    }
+
+    /// Returns how many events were applied.
+    pub(crate) fn clock(&self) -> usize {
+        self.clock
+    }
+
     fn find_guard(&mut self, task: TaskIndex, object: ObjectIndex) -> Option<&mut Guard> {
         let is_it = |guard: &&mut Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
         self.guards.iter_mut().rev().find(is_it)
@@ -321,7 +375,7 @@ mod tests {
         let event = |step, task, role, what| Event { at: At::Step(step), task: Some(task), role, what };
         let mut replay = Replay::default();
         replay.apply(&event(step, woken, Role::Effect, What::Woken { object: by }));
-        replay.apply(&event(1, 0, Role::Result, What::Pending { object: 0, future: 0 }));
+        replay.apply(&event(1, 0, Role::Result, What::Pending { object: 0, future: 0, claim: Claim::WHOLE }));
         assert_eq!(replay.kept.first().map(|kept| kept.woken), Some(is_told));
     }
 }

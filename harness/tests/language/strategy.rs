@@ -27,7 +27,11 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
     (head, any::<Index>()).prop_flat_map(|((description, rules, sources, objects, show_wakes, within), bare)| {
         let objects: Vec<Object> = objects
             .into_iter()
-            .map(|name| Object { primitive: Primitive::Mutex, name: name.parse().expect("a valid name") })
+            .map(|name| Object {
+                primitive: Primitive::Mutex,
+                name: name.parse().expect("a valid name"),
+                argument: None,
+            })
             .collect();
         // One in four has no head at all: its comments are told apart by blank lines only.
         if bare.index(4) == 0 {
@@ -59,7 +63,8 @@ pub(crate) fn explored() -> impl Strategy<Value = Scenario> {
         let occasion = prop_oneof![
             who().prop_map(|who| Step::Conductor(Conduct::Cancel(who))),
             who().prop_map(|who| Step::Conductor(Conduct::Abort(who))),
-            (who(), any::<bool>()).prop_map(|(who, new_waker)| Step::Task { who, action: Action::Repoll { new_waker } }),
+            (who(), any::<bool>())
+                .prop_map(|(who, new_waker)| Step::Task { who, action: Action::Repoll { new_waker } }),
         ];
         (Just(scenario), programs, vec(occasion, 0..3)).prop_map(|(scenario, programs, occasions)| {
             let programs = programs.into_iter().zip('A'..).enumerate();

@@ -9,7 +9,7 @@ use keyalike_harness::adapter::mutex::{self, AsyncMutex};
 use keyalike_harness::backend::{Backend, LockLibrary, Pair};
 use keyalike_harness::executor::Executor;
 use keyalike_harness::object::Object;
-use keyalike_harness::primitive::Primitive;
+use keyalike_harness::primitive::{Declaration, Primitive};
 use keyalike_harness::subject::{Description, Subject};
 
 pub(crate) use broken::ALL as BROKEN;
@@ -60,8 +60,8 @@ fn on_executor<W: Ways>(id: &'static str) -> Arc<dyn Backend> {
 struct Library<W>(W);
 
 impl<W: Ways> LockLibrary for Library<W> {
-    fn make(primitive: Primitive) -> Option<Arc<dyn Object>> {
-        match primitive {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<Mutex<W>>()),
             _ => None,
         }

@@ -143,7 +143,9 @@ fn transcripts(
 /// Scripts of up to five tasks and two mutexes.
 fn script() -> impl Strategy<Value = Scenario> {
     vec(vec(step(), 1..4), 1..16).prop_map(|lines| Scenario {
-        objects: ["m", "n"].map(|name| Object { primitive: Primitive::Mutex, name: valid(name) }).to_vec(),
+        objects: ["m", "n"]
+            .map(|name| Object { primitive: Primitive::Mutex, name: valid(name), argument: None })
+            .to_vec(),
         lines: lines.into_iter().map(Line::new).collect(),
         ..Scenario::new(valid("oracle/script"))
     })

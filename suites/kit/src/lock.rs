@@ -20,7 +20,7 @@ impl Lock {
     #[must_use]
     pub fn borrowed<M: AsyncMutex>() -> Self {
         Self {
-            make: |primitive| match primitive {
+            make: |declared| match declared.primitive {
                 Primitive::Mutex => Some(mutex::borrowed::<M>()),
                 _ => None,
             },
@@ -33,7 +33,7 @@ impl Lock {
     #[must_use]
     pub fn owned<M: OwnedMutex>() -> Self {
         Self {
-            make: |primitive| match primitive {
+            make: |declared| match declared.primitive {
                 Primitive::Mutex => Some(mutex::owned::<M>()),
                 _ => None,
             },

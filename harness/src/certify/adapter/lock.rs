@@ -124,7 +124,7 @@ fn at_home(rings: Rings) -> Result<(), Conviction> {
 }
 
 fn make_mutex(make: MakeObject) -> Result<Arc<dyn Object>, Conviction> {
-    make(Primitive::Mutex).ok_or_else(|| convict(Fault::CapabilityNotThere, "the adapter makes no mutex"))
+    make(Primitive::Mutex.into()).ok_or_else(|| convict(Fault::CapabilityNotThere, "the adapter makes no mutex"))
 }
 
 fn try_acquire(object: &Arc<dyn Object>, doing: &Doing) -> Result<(Reply, Hand), Conviction> {
@@ -150,7 +150,7 @@ fn take(object: &Arc<dyn Object>, doing: &Doing) -> Result<Hand, Conviction> {
             Fault::RefusesAFreeLock,
             format!("an acquire of a free lock gives an error: {}", text(&message)),
         )),
-        Poll::Ready(Reply::Answer(_) | Reply::Unsupported) => {
+        Poll::Ready(Reply::Answer(_) | Reply::Changed(_) | Reply::Unsupported) => {
             Err(convict(Fault::CapabilityNotThere, "there is no acquire, without which there is nothing to test"))
         }
         Poll::Pending => Err(why_pending(object, hand, doing)?),

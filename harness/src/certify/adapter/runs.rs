@@ -95,7 +95,6 @@ pub(super) fn check<R: Runtime>(bench: &Bench<R>, adapter: &Adapter) -> Option<C
 fn told(error: &DriveError) -> Conviction {
     let fault = match error {
         DriveError::ForeignWake { .. } => Fault::ExternalWake,
-        DriveError::NoPrimitive { .. } => Fault::CapabilityNotThere,
         _ => Fault::Panics,
     };
     convict(fault, error.to_string())

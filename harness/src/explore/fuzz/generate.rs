@@ -49,7 +49,7 @@ impl Palette {
 
 /// Tries a request on an object of its own.
 fn can(locks: &Explorable, primitive: Primitive, request: Request) -> bool {
-    let Some(object) = locks.make()(primitive) else { return false };
+    let Some(object) = locks.make()(primitive.into()) else { return false };
     let mut operation = Arc::clone(&object).operation(request, Place::Task);
     operation.poll(&mut Context::from_waker(Waker::noop())) != Poll::Ready(Reply::Unsupported)
 }
@@ -81,6 +81,7 @@ impl Maker<'_> {
         self.objects = ["m", "n"][..objects]
             .iter()
             .map(|name| Object {
+                argument: None,
                 primitive: primitives[self.random.below(primitives.len() as u32) as usize],
                 name: name.parse().expect("a name of an object"),
             })

@@ -2,7 +2,8 @@
 
 use super::step::no_name;
 use super::token::SourceLine;
-use super::words::{Words, span};
+use super::words::{Words, number, span};
+use crate::primitive::{Argument, Primitive};
 use crate::scenario::diagnostic::{Diagnostic, Location, did_you_mean, ticked};
 use crate::scenario::name::{ObjectName, RuleId};
 use crate::scenario::vocabulary::{self, Entry};
@@ -59,9 +60,22 @@ pub(super) fn head(entry: &'static Entry, line: &SourceLine<'_>) -> Result<HeadL
             let Some(primitive) = vocabulary::primitive(entry.word) else {
                 return Err(Diagnostic::error(keyword.location, format!("`{}` declares nothing", entry.word)));
             };
-            HeadLine::Object(Object { primitive, name }, token.location)
+            let argument = argument(&mut words, primitive)?;
+            HeadLine::Object(Object { primitive, name, argument }, token.location)
         }
     };
     words.finish()?;
     Ok(read)
+}
+
+/// Reads the number of a declaration, where the primitive has one.
+fn argument(words: &mut Words<'_, '_>, primitive: Primitive) -> Result<Option<u64>, Diagnostic> {
+    match primitive.table().argument {
+        Argument::None => Ok(None),
+        Argument::Number(what) => number(words.word(what)?).map(Some),
+        Argument::Optional(word) => match words.take_if(word) {
+            true => number(words.word("a number")?).map(Some),
+            false => Ok(None),
+        },
+    }
 }

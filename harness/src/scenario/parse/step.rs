@@ -370,9 +370,9 @@ fn no_verb(token: &Token<'_>) -> Diagnostic {
             .hinting(format!("write it without a task before it: `{}`", entry.example));
     }
     if vocabulary::PLANNED_VERBS.contains(&word) {
-        return fault(format!("`{word}` belongs to a primitive that this version lacks"))
+        return fault(format!("`{word}` is a verb that this version lacks"))
             .expecting("a verb of a task")
-            .hinting("this version has only `mutex`");
+            .hinting(format!("this version has the primitives {}", vocabulary::primitives()));
     }
     let verbs = || vocabulary::entries(Role::Task).map(|entry| entry.word);
     let list = format!("the verbs of a task are {}", verbs().collect::<Vec<_>>().join(", "));
@@ -394,7 +394,9 @@ fn no_step(tokens: &[Token<'_>]) -> Diagnostic {
             .hinting(format!("such as `{}`", entry.example));
     }
     if vocabulary::PLANNED_PRIMITIVES.contains(&word) {
-        return fault(format!("this version has no `{word}`")).expecting("`mutex`").hinting("it has only `mutex`");
+        return fault(format!("this version has no `{word}`"))
+            .expecting("a primitive")
+            .hinting(format!("it has {}", vocabulary::primitives()));
     }
     if vocabulary::find(Role::Task, second).is_some() {
         return who(first).err().unwrap_or_else(|| fault(format!("{} is not a task", ticked(word))));
@@ -406,8 +408,9 @@ fn no_step(tokens: &[Token<'_>]) -> Diagnostic {
     }
     let known = || vocabulary::VOCABULARY.iter().filter(|entry| entry.role != Role::Task).map(|entry| entry.word);
     let primitive = nearest(word, vocabulary::PLANNED_PRIMITIVES.iter().copied());
+    let has = vocabulary::primitives();
     fault(format!("{} begins neither a step nor another line", ticked(word)))
         .expecting("a task, a verb of the conductor, a word of the head or `accept`")
-        .maybe_hinting(primitive.map(|word| format!("this version has no `{word}`; it has only `mutex`")))
+        .maybe_hinting(primitive.map(|word| format!("this version has no `{word}`; it has {has}")))
         .maybe_hinting(did_you_mean(word, known()))
 }
