@@ -6,6 +6,7 @@
 pub mod model;
 pub mod mutex;
 pub mod request;
+pub mod semaphore;
 
 use std::fmt;
 
@@ -233,6 +234,8 @@ macro_rules! primitives {
 primitives! {
     /// Mutual exclusion: at most one guard at a time.
     Mutex = mutex,
+    /// A number of permits, of which a guard has one or more.
+    Semaphore = semaphore,
 }
 
 impl Primitive {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use async_lock::{Mutex, MutexGuard, MutexGuardArc};
+use async_lock::{Mutex, MutexGuard, MutexGuardArc, Semaphore, SemaphoreGuardArc};
 use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
+use harness::adapter::semaphore::{self, AsyncSemaphore};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
@@ -11,13 +12,21 @@ use harness::primitive::{Declaration, Primitive};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 
-/// async-lock, by the guards that borrow.
+/// What async-lock offers.
+fn capabilities() -> Vec<&'static str> {
+    let words = MUTEX.words().into_iter();
+    let others = AsyncLockSemaphore::CAPABILITIES.iter().copied();
+    words.chain(others).collect()
+}
+
+/// async-lock, by the guards that borrow. Permits and guards of an rwlock are owned in either way.
 pub struct AsyncLock;
 
 impl LockLibrary for AsyncLock {
     fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<AsyncLockMutex>()),
+            Primitive::Semaphore => semaphore::object::<AsyncLockSemaphore>(declared.argument),
             _ => None,
         }
     }
@@ -27,7 +36,7 @@ impl LockLibrary for AsyncLock {
     }
 
     fn capabilities() -> Vec<&'static str> {
-        MUTEX.words()
+        capabilities()
     }
 }
 
@@ -38,6 +47,7 @@ impl LockLibrary for AsyncLockArc {
     fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<AsyncLockArcMutex>()),
+            Primitive::Semaphore => semaphore::object::<AsyncLockSemaphore>(declared.argument),
             _ => None,
         }
     }
@@ -47,7 +57,7 @@ impl LockLibrary for AsyncLockArc {
     }
 
     fn capabilities() -> Vec<&'static str> {
-        MUTEX.words()
+        capabilities()
     }
 }
 
@@ -109,4 +119,47 @@ impl AsyncMutex for AsyncLockArcMutex {
 
 impl OwnedMutex for AsyncLockArcMutex {
     type Owned = MutexGuardArc<()>;
+}
+
+struct AsyncLockSemaphore(Arc<Semaphore>);
+
+impl AsyncSemaphore for AsyncLockSemaphore {
+    type Permit = SemaphoreGuardArc;
+    const CAPABILITIES: &'static [&'static str] =
+        &["semaphore", "semaphore:add", "semaphore:acquire-blocking", "semaphore:available", "semaphore:debug"];
+
+    fn new(permits: u64) -> Option<Self> {
+        Some(Self(Arc::new(Semaphore::new(usize::try_from(permits).ok()?))))
+    }
+
+    fn acquire(&self, permits: u64) -> Option<impl Future<Output = Result<SemaphoreGuardArc, Message>> + Send> {
+        let acquired = (permits == 1).then(|| self.0.acquire_arc())?;
+        Some(async move { Ok(acquired.await) })
+    }
+
+    fn try_acquire(&self, permits: u64) -> Option<Result<SemaphoreGuardArc, Message>> {
+        (permits == 1).then(|| self.0.try_acquire_arc().ok_or_else(Message::none))
+    }
+
+    fn acquire_blocking(&self, permits: u64) -> Option<Result<SemaphoreGuardArc, Message>> {
+        (permits == 1).then(|| Ok(self.0.acquire_arc_blocking()))
+    }
+
+    fn forget(permit: SemaphoreGuardArc) -> Result<(), SemaphoreGuardArc> {
+        permit.forget();
+        Ok(())
+    }
+
+    fn add(&self, permits: u64) -> Option<()> {
+        self.0.add_permits(usize::try_from(permits).ok()?);
+        Some(())
+    }
+
+    fn available(&self) -> Option<i64> {
+        i64::try_from(self.0.available_permits()).ok()
+    }
+
+    fn debug(&self) -> Option<String> {
+        Some(format!("{:?}", self.0))
+    }
 }

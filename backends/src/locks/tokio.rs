@@ -3,21 +3,29 @@
 use std::sync::Arc;
 
 use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
+use harness::adapter::semaphore::{self, AsyncSemaphore};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::{Declaration, Primitive};
-use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
+use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 
-/// tokio::sync, by the guards that borrow.
+/// What tokio::sync offers.
+fn capabilities() -> Vec<&'static str> {
+    let words = MUTEX.words().into_iter();
+    words.chain(TokioSemaphore::CAPABILITIES.iter().copied()).collect()
+}
+
+/// tokio::sync, by the guards that borrow. Permits and guards of an rwlock are owned in either way.
 pub struct Tokio;
 
 impl LockLibrary for Tokio {
     fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<TokioMutex>()),
+            Primitive::Semaphore => semaphore::object::<TokioSemaphore>(declared.argument),
             _ => None,
         }
     }
@@ -27,7 +35,7 @@ impl LockLibrary for Tokio {
     }
 
     fn capabilities() -> Vec<&'static str> {
-        MUTEX.words()
+        capabilities()
     }
 }
 
@@ -38,6 +46,7 @@ impl LockLibrary for TokioOwned {
     fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<TokioOwnedMutex>()),
+            Primitive::Semaphore => semaphore::object::<TokioSemaphore>(declared.argument),
             _ => None,
         }
     }
@@ -47,7 +56,7 @@ impl LockLibrary for TokioOwned {
     }
 
     fn capabilities() -> Vec<&'static str> {
-        MUTEX.words()
+        capabilities()
     }
 }
 
@@ -109,4 +118,66 @@ impl AsyncMutex for TokioOwnedMutex {
 
 impl OwnedMutex for TokioOwnedMutex {
     type Owned = OwnedMutexGuard<()>;
+}
+
+struct TokioSemaphore(Arc<Semaphore>);
+
+impl AsyncSemaphore for TokioSemaphore {
+    type Permit = OwnedSemaphorePermit;
+    const CAPABILITIES: &'static [&'static str] = &[
+        "semaphore",
+        "semaphore:counted",
+        "semaphore:add",
+        "semaphore:forget-permits",
+        "semaphore:close",
+        "semaphore:available",
+        "semaphore:is-closed",
+        "semaphore:debug",
+    ];
+
+    fn new(permits: u64) -> Option<Self> {
+        let permits = usize::try_from(permits).ok().filter(|permits| *permits <= Semaphore::MAX_PERMITS)?;
+        Some(Self(Arc::new(Semaphore::new(permits))))
+    }
+
+    fn acquire(&self, permits: u64) -> Option<impl Future<Output = Result<OwnedSemaphorePermit, Message>> + Send> {
+        let acquired = Arc::clone(&self.0).acquire_many_owned(u32::try_from(permits).ok()?);
+        Some(async move { acquired.await.map_err(|error| Message::of(&error)) })
+    }
+
+    fn try_acquire(&self, permits: u64) -> Option<Result<OwnedSemaphorePermit, Message>> {
+        let taken = Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(permits).ok()?);
+        Some(taken.map_err(|error| Message::of(&error)))
+    }
+
+    fn forget(permit: OwnedSemaphorePermit) -> Result<(), OwnedSemaphorePermit> {
+        permit.forget();
+        Ok(())
+    }
+
+    fn add(&self, permits: u64) -> Option<()> {
+        self.0.add_permits(usize::try_from(permits).ok()?);
+        Some(())
+    }
+
+    fn forget_permits(&self, permits: u64) -> Option<u64> {
+        Some(self.0.forget_permits(usize::try_from(permits).ok()?) as u64)
+    }
+
+    fn close(&self) -> Option<()> {
+        self.0.close();
+        Some(())
+    }
+
+    fn available(&self) -> Option<i64> {
+        i64::try_from(self.0.available_permits()).ok()
+    }
+
+    fn is_closed(&self) -> Option<bool> {
+        Some(self.0.is_closed())
+    }
+
+    fn debug(&self) -> Option<String> {
+        Some(format!("{:?}", self.0))
+    }
 }
