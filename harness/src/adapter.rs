@@ -4,4 +4,5 @@
 //! An adapter translates each method into one call of its library. It knows no scenario and decides nothing.
 
 pub mod mutex;
+pub mod rwlock;
 pub mod semaphore;

@@ -6,6 +6,7 @@
 pub mod model;
 pub mod mutex;
 pub mod request;
+pub mod rwlock;
 pub mod semaphore;
 
 use std::fmt;
@@ -236,6 +237,8 @@ primitives! {
     Mutex = mutex,
     /// A number of permits, of which a guard has one or more.
     Semaphore = semaphore,
+    /// Many readers or one writer.
+    Rwlock = rwlock,
 }
 
 impl Primitive {

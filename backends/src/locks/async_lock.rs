@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use async_lock::{Mutex, MutexGuard, MutexGuardArc, Semaphore, SemaphoreGuardArc};
+use async_lock::{
+    Mutex, MutexGuard, MutexGuardArc, RwLock, RwLockReadGuardArc, RwLockUpgradableReadGuardArc, RwLockWriteGuardArc,
+    Semaphore, SemaphoreGuardArc,
+};
 use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
+use harness::adapter::rwlock::{self, AsyncRwLock};
 use harness::adapter::semaphore::{self, AsyncSemaphore};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
@@ -15,7 +19,7 @@ const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 /// What async-lock offers.
 fn capabilities() -> Vec<&'static str> {
     let words = MUTEX.words().into_iter();
-    let others = AsyncLockSemaphore::CAPABILITIES.iter().copied();
+    let others = AsyncLockSemaphore::CAPABILITIES.iter().chain(AsyncLockRwLock::CAPABILITIES).copied();
     words.chain(others).collect()
 }
 
@@ -27,6 +31,7 @@ impl LockLibrary for AsyncLock {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<AsyncLockMutex>()),
             Primitive::Semaphore => semaphore::object::<AsyncLockSemaphore>(declared.argument),
+            Primitive::Rwlock => rwlock::object::<AsyncLockRwLock>(declared.argument),
             _ => None,
         }
     }
@@ -48,6 +53,7 @@ impl LockLibrary for AsyncLockArc {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<AsyncLockArcMutex>()),
             Primitive::Semaphore => semaphore::object::<AsyncLockSemaphore>(declared.argument),
+            Primitive::Rwlock => rwlock::object::<AsyncLockRwLock>(declared.argument),
             _ => None,
         }
     }
@@ -157,6 +163,92 @@ impl AsyncSemaphore for AsyncLockSemaphore {
 
     fn available(&self) -> Option<i64> {
         i64::try_from(self.0.available_permits()).ok()
+    }
+
+    fn debug(&self) -> Option<String> {
+        Some(format!("{:?}", self.0))
+    }
+}
+
+struct AsyncLockRwLock(Arc<RwLock<()>>);
+
+impl AsyncRwLock for AsyncLockRwLock {
+    type Read = RwLockReadGuardArc<()>;
+    type Write = RwLockWriteGuardArc<()>;
+    type Upgradable = RwLockUpgradableReadGuardArc<()>;
+    const CAPABILITIES: &'static [&'static str] = &[
+        "rwlock",
+        "rwlock:upgradable-read",
+        "rwlock:upgrade",
+        "rwlock:downgrade",
+        "rwlock:downgrade-to-upgradable",
+        "rwlock:read-blocking",
+        "rwlock:write-blocking",
+        "rwlock:debug",
+    ];
+
+    fn new(readers: Option<u64>) -> Option<Self> {
+        readers.is_none().then(|| Self(Arc::new(RwLock::new(()))))
+    }
+
+    fn read(&self) -> impl Future<Output = Result<Self::Read, Message>> + Send {
+        let acquired = self.0.read_arc();
+        async move { Ok(acquired.await) }
+    }
+
+    fn write(&self) -> impl Future<Output = Result<Self::Write, Message>> + Send {
+        let acquired = self.0.write_arc();
+        async move { Ok(acquired.await) }
+    }
+
+    fn upgradable_read(&self) -> Option<impl Future<Output = Result<Self::Upgradable, Message>> + Send> {
+        let acquired = self.0.upgradable_read_arc();
+        Some(async move { Ok(acquired.await) })
+    }
+
+    fn upgrade(guard: Self::Upgradable) -> impl Future<Output = Result<Self::Write, Message>> + Send {
+        let upgraded = RwLockUpgradableReadGuardArc::upgrade(guard);
+        async move { Ok(upgraded.await) }
+    }
+
+    fn try_read(&self) -> Result<Self::Read, Message> {
+        self.0.try_read_arc().ok_or_else(Message::none)
+    }
+
+    fn try_write(&self) -> Result<Self::Write, Message> {
+        self.0.try_write_arc().ok_or_else(Message::none)
+    }
+
+    fn try_upgradable_read(&self) -> Option<Result<Self::Upgradable, Message>> {
+        Some(self.0.try_upgradable_read_arc().ok_or_else(Message::none))
+    }
+
+    fn try_upgrade(guard: Self::Upgradable) -> Result<Self::Write, (Self::Upgradable, Message)> {
+        RwLockUpgradableReadGuardArc::try_upgrade(guard).map_err(|guard| (guard, Message::none()))
+    }
+
+    fn read_blocking(&self) -> Option<Result<Self::Read, Message>> {
+        Some(Ok(self.0.read_arc_blocking()))
+    }
+
+    fn write_blocking(&self) -> Option<Result<Self::Write, Message>> {
+        Some(Ok(self.0.write_arc_blocking()))
+    }
+
+    fn upgradable_read_blocking(&self) -> Option<Result<Self::Upgradable, Message>> {
+        Some(Ok(self.0.upgradable_read_arc_blocking()))
+    }
+
+    fn downgrade(guard: Self::Write) -> Result<Self::Read, Self::Write> {
+        Ok(RwLockWriteGuardArc::downgrade(guard))
+    }
+
+    fn downgrade_to_upgradable(guard: Self::Write) -> Result<Self::Upgradable, Self::Write> {
+        Ok(RwLockWriteGuardArc::downgrade_to_upgradable(guard))
+    }
+
+    fn downgrade_upgradable(guard: Self::Upgradable) -> Result<Self::Read, Self::Upgradable> {
+        Ok(RwLockUpgradableReadGuardArc::downgrade(guard))
     }
 
     fn debug(&self) -> Option<String> {

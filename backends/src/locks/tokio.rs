@@ -3,19 +3,23 @@
 use std::sync::Arc;
 
 use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities, OwnedMutex};
+use harness::adapter::rwlock::{self, AsyncRwLock, Never};
 use harness::adapter::semaphore::{self, AsyncSemaphore};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::{Message, Object};
 use harness::primitive::{Declaration, Primitive};
-use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{
+    Mutex, MutexGuard, OwnedMutexGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, OwnedSemaphorePermit, RwLock,
+    Semaphore,
+};
 
 const MUTEX: MutexCapabilities = MutexCapabilities::plain().with_blocking();
 
 /// What tokio::sync offers.
 fn capabilities() -> Vec<&'static str> {
     let words = MUTEX.words().into_iter();
-    words.chain(TokioSemaphore::CAPABILITIES.iter().copied()).collect()
+    words.chain(TokioSemaphore::CAPABILITIES.iter().copied()).chain(TokioRwLock::CAPABILITIES.iter().copied()).collect()
 }
 
 /// tokio::sync, by the guards that borrow. Permits and guards of an rwlock are owned in either way.
@@ -26,6 +30,7 @@ impl LockLibrary for Tokio {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::borrowed::<TokioMutex>()),
             Primitive::Semaphore => semaphore::object::<TokioSemaphore>(declared.argument),
+            Primitive::Rwlock => rwlock::object::<TokioRwLock>(declared.argument),
             _ => None,
         }
     }
@@ -47,6 +52,7 @@ impl LockLibrary for TokioOwned {
         match declared.primitive {
             Primitive::Mutex => Some(mutex::owned::<TokioOwnedMutex>()),
             Primitive::Semaphore => semaphore::object::<TokioSemaphore>(declared.argument),
+            Primitive::Rwlock => rwlock::object::<TokioRwLock>(declared.argument),
             _ => None,
         }
     }
@@ -181,3 +187,62 @@ impl AsyncSemaphore for TokioSemaphore {
         Some(format!("{:?}", self.0))
     }
 }
+
+struct TokioRwLock(Arc<RwLock<()>>);
+
+impl AsyncRwLock for TokioRwLock {
+    type Read = OwnedRwLockReadGuard<()>;
+    type Write = OwnedRwLockWriteGuard<()>;
+    type Upgradable = Never;
+    const CAPABILITIES: &'static [&'static str] = &["rwlock", "rwlock:readers", "rwlock:downgrade", "rwlock:debug"];
+
+    fn new(readers: Option<u64>) -> Option<Self> {
+        let lock = match readers {
+            None => RwLock::new(()),
+            // More, or none, is a panic of the library.
+            Some(readers) => RwLock::with_max_readers(
+                (),
+                u32::try_from(readers).ok().filter(|readers| (1..=MAX_READS).contains(readers))?,
+            ),
+        };
+        Some(Self(Arc::new(lock)))
+    }
+
+    fn read(&self) -> impl Future<Output = Result<Self::Read, Message>> + Send {
+        let acquired = Arc::clone(&self.0).read_owned();
+        async move { Ok(acquired.await) }
+    }
+
+    fn write(&self) -> impl Future<Output = Result<Self::Write, Message>> + Send {
+        let acquired = Arc::clone(&self.0).write_owned();
+        async move { Ok(acquired.await) }
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "there is no guard to call the library with")]
+    fn upgrade(guard: Never) -> impl Future<Output = Result<Self::Write, Message>> + Send {
+        async move { match guard {} }
+    }
+
+    fn try_read(&self) -> Result<Self::Read, Message> {
+        Arc::clone(&self.0).try_read_owned().map_err(|error| Message::of(&error))
+    }
+
+    fn try_write(&self) -> Result<Self::Write, Message> {
+        Arc::clone(&self.0).try_write_owned().map_err(|error| Message::of(&error))
+    }
+
+    fn try_upgrade(guard: Never) -> Result<Self::Write, (Never, Message)> {
+        match guard {}
+    }
+
+    fn downgrade(guard: Self::Write) -> Result<Self::Read, Self::Write> {
+        Ok(guard.downgrade())
+    }
+
+    fn debug(&self) -> Option<String> {
+        Some(format!("{:?}", self.0))
+    }
+}
+
+/// The most readers that `RwLock::with_max_readers` takes: tokio-rs/tokio tokio/src/sync/rwlock.rs, `MAX_READS`.
+const MAX_READS: u32 = u32::MAX >> 3;
