@@ -262,6 +262,13 @@ impl Primitive {
         self.requests().find(|request| request.as_str() == word)
     }
 
+    /// Returns whether one task holds an object at a time and holds all of it: what the explorer's own account of a schedule
+    /// can hold so far.
+    pub fn is_exclusive(self) -> bool {
+        let is_counted = |request: Request| request.verb().amount != Amount::None;
+        self.table().modes.len() == 1 && !self.requests().any(is_counted)
+    }
+
     /// Returns the question for the number that is read in the probes, if there is one: what is counted has it.
     pub fn counter(self) -> Option<Request> {
         self.requests().find(|request| request.verb().effect == Effect::Count)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::primitive::{Place, Request};
+use crate::primitive::{Place, Primitive, Request};
 use crate::quiescence::TaskIndex;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName, Who};
 pub use crate::scenario::parse::{STEPS_MAX, TASKS_MAX};
@@ -286,6 +286,18 @@ impl Program {
             program.line_of.resize(steps.end, line);
         }
         Ok(program)
+    }
+
+    /// Returns the first primitive of the program that a backend with these capabilities lacks. A backend that names no
+    /// primitive may have any, and is asked.
+    pub fn lacks(&self, capabilities: &[impl AsRef<str>]) -> Option<Primitive> {
+        let names = |primitive: Primitive| {
+            let is_it = |word: &str| word.split(':').next() == Some(primitive.as_str());
+            capabilities.iter().any(|word| is_it(word.as_ref()))
+        };
+        let names_any = Primitive::ALL.iter().any(|primitive| names(*primitive));
+        let mut needed = self.objects().iter().map(|object| object.primitive);
+        needed.find(|primitive| names_any && !names(*primitive))
     }
 
     /// Returns the declared objects.

@@ -77,6 +77,9 @@ pub struct Variant {
 ///
 /// [`CellError`], if a run has no outcome, if two runs differ, or if it is broken off.
 pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options) -> Result<Outcome, CellError> {
+    if program.lacks(&backend.description().capabilities).is_some() {
+        return Ok(Outcome::of(Transcript::lacking(program)));
+    }
     let mut variants: Vec<(Record, Variant)> = Vec::new();
     let worker = match backend.worker() {
         Some(worker) => Some(worker.clone()),

@@ -396,6 +396,13 @@ impl Event {
 }
 
 impl Transcript {
+    /// Returns the transcript on a library that cannot make an object of the program: no step is run.
+    pub fn lacking(program: &Arc<Program>) -> Self {
+        let task = program.steps.first().and_then(|step| step.task);
+        let event = Event { at: At::Step(0), task, role: Role::Result, what: What::Unsupported };
+        Self { program: Arc::clone(program), record: Record { events: vec![event], ..Record::default() } }
+    }
+
     /// Returns the events of the script, without those of the probes.
     pub fn script(&self) -> impl Iterator<Item = &Event> {
         self.record.events.iter().filter(|event| matches!(event.at, At::Step(_)))

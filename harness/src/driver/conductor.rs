@@ -15,7 +15,7 @@ use crate::primitive::{Place, Request};
 use crate::program::{ConductorDeed, Deed, ObjectIndex, Program, ProgramStep, StepIndex, TASKS_MAX, TaskDeed};
 use crate::quiescence::{Quiescence, TaskIndex};
 use crate::runtime::{Runtime, panic_message};
-use crate::transcript::{At, Event, Fault, Reason, Record, Role, Trial, Trials, What};
+use crate::transcript::{At, Fault, Reason, Record, Role, Transcript, Trial, Trials, What};
 
 /// The most rounds in which all tasks are asked to let go. A grant can follow from each round, so there may be as many
 /// as there are requests; a lock that grants more often than that never comes to rest.
@@ -115,7 +115,7 @@ impl<R: Runtime> Conductor<R> {
     /// Runs the program once; also returns how many microseconds its script took, if it has a window.
     async fn run_once(&mut self, listener: Option<Listener>) -> Result<(Record, u128), DriveError> {
         if !self.begin(listener) {
-            return Ok((lacking(&self.run.program), 0));
+            return Ok((Transcript::lacking(&self.run.program).record, 0));
         }
         let begun = self.run.program.scenario.within.is_some().then(Instant::now);
         let mut fault = self.script().await?;
@@ -512,13 +512,6 @@ impl<R: Runtime> Conductor<R> {
             std::thread::yield_now();
         }
     }
-}
-
-/// Returns the record of a run on a library that cannot make an object: no step is run.
-fn lacking(program: &Program) -> Record {
-    let task = program.steps.first().and_then(|step| step.task);
-    let event = Event { at: At::Step(0), task, role: Role::Result, what: What::Unsupported };
-    Record { events: vec![event], ..Record::default() }
 }
 
 /// Drops the conductor's share of an object. Returns the message if it panics.

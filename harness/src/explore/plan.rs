@@ -6,7 +6,7 @@ use crate::driver::MakeObject;
 use crate::primitive::{Effect, Place, Primitive};
 use crate::program::{Deed, Program, ProgramError, TaskDeed};
 use crate::quiescence::TaskIndex;
-use crate::scenario::name::{FutureName, ScenarioName, TaskName};
+use crate::scenario::name::{FutureName, ObjectName, ScenarioName, TaskName};
 use crate::scenario::{Action, Conduct, Line, Object, Scenario, Step};
 
 /// The largest number of tasks in an explored scenario: a set of them is one word.
@@ -107,6 +107,18 @@ pub enum PlanError {
         /// Why not.
         why: &'static str,
     },
+    /// An object can be held by several tasks, or in part.
+    #[error(
+        "{scenario}: `{object}` is {noun}, and the explorer follows only objects that one task holds at a time; write a script for it"
+    )]
+    Shared {
+        /// The scenario.
+        scenario: ScenarioName,
+        /// The object.
+        object: ObjectName,
+        /// What it is.
+        noun: &'static str,
+    },
     /// A line is neither a program nor an occasion.
     #[error("{scenario}: `{step}` is neither a program nor something that may happen at any time; remove it")]
     NoOccasion {
@@ -130,6 +142,10 @@ impl Plan {
         let name = || scenario.name.clone();
         if !scenario.is_explored() {
             return Err(PlanError::NotExplored { scenario: name() });
+        }
+        if let Some(shared) = scenario.objects.iter().find(|object| !object.primitive.is_exclusive()) {
+            let (object, noun) = (shared.name.clone(), shared.primitive.table().noun);
+            return Err(PlanError::Shared { scenario: name(), object, noun });
         }
         let too_large = |count: usize, what: &'static str, max: usize| match count > max {
             true => Err(PlanError::TooLarge { scenario: name(), count, what, max }),

@@ -266,7 +266,7 @@ impl Kit {
     pub fn tests(self) -> Result<Vec<Test>, SetupError> {
         self.check_names()?;
         let places = Places { folder: &self.folder, ledger: self.ledger.as_deref() };
-        let selection = Selection::read(&self.suites, &places)?;
+        let selection = Selection::read(&self.suites, &self.lock.capabilities.words(), &places)?;
         let backends = self.backends();
         let ids: Vec<String> = backends.iter().map(|backend| backend.id().to_owned()).collect();
         let conformance = Conformance::new(selection, backends, self.name, self.folder.join("snapshots"), self.compare);

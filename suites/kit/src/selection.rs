@@ -28,14 +28,15 @@ pub(crate) struct Places<'a> {
 }
 
 impl Selection {
-    pub(crate) fn read(patterns: &[String], places: &Places<'_>) -> Result<Self, SetupError> {
+    pub(crate) fn read(patterns: &[String], capabilities: &[&str], places: &Places<'_>) -> Result<Self, SetupError> {
         let mut suite = suites::shipped()?;
         let own = read_own(&suite, places.folder)?;
         let mut chosen = BTreeSet::new();
         for pattern in patterns {
             chosen.extend(matches(pattern, &suite)?);
         }
-        suite.programs.retain(|name, _| chosen.contains(name));
+        // What needs a primitive that the lock is not says nothing of it.
+        suite.programs.retain(|name, program| chosen.contains(name) && program.lacks(capabilities).is_none());
         suite.programs.extend(own.programs);
         suite.rules.extend(own.rules);
         let standard = places.folder.join("ledger.toml");

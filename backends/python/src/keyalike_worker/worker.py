@@ -102,7 +102,7 @@ def hello(id_: str, backend: Backend, cancel: str) -> dict[str, Any]:
         "backend": id_,
         "runtime": {"name": backend.runtime_name, "version": backend.runtime_version},
         "locks": {"name": backend.locks.name, "version": backend.locks.version},
-        "capabilities": [*backend.locks.capabilities, *backend.capabilities, cancel],
+        "capabilities": ["mutex", *backend.locks.capabilities, *backend.capabilities, cancel],
         "seats": ["spawned"],
     }
 

@@ -28,7 +28,8 @@ pub struct Palette {
 impl Palette {
     /// Returns what every one of `libraries` can do, found out by trying.
     pub fn common(libraries: &[Explorable]) -> Self {
-        let all = Primitive::ALL.iter().flat_map(|it| it.requests().map(move |request| (*it, request)));
+        let explored = Primitive::ALL.iter().filter(|primitive| primitive.is_exclusive());
+        let all = explored.flat_map(|it| it.requests().map(move |request| (*it, request)));
         let explored = all.filter(|(_, request)| request.verb().effect != Effect::Print);
         Self { has: explored.filter(|(it, request)| libraries.iter().all(|one| can(one, *it, *request))).collect() }
     }
