@@ -5,6 +5,7 @@
 
 pub mod mutex;
 pub mod racing;
+pub mod weighted;
 
 use std::sync::Arc;
 

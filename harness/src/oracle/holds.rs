@@ -98,8 +98,7 @@ pub(super) fn hear(
 fn together(program: &Program, index: ObjectIndex, guards: &[&Guard], second: (&str, Claim)) -> String {
     let name = object(program, index);
     let table = program.objects()[index].primitive.table();
-    let is_plain = table.modes.len() == 1 && guards.iter().all(|guard| guard.claim.is_whole()) && second.1.is_whole();
-    if is_plain {
+    if program.objects()[index].primitive.is_exclusive() {
         let holders: Vec<String> = guards.iter().map(|guard| task(program, guard.task)).collect();
         return format!("{name} is held by {} and {}", holders.join(" and "), second.0);
     }

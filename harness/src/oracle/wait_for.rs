@@ -209,13 +209,12 @@ impl<'a> Search<'a> {
 /// Says what a task waits for and who is in its way.
 fn link(program: &Program, wait: &Wait, obstacle: &Obstacle<'_>) -> String {
     let (who, what, by) = (task(program, wait.task), waits(program, wait), task(program, obstacle.task()));
-    let table = program.objects()[wait.object].primitive.table();
+    let primitive = program.objects()[wait.object].primitive;
     match obstacle {
-        Obstacle::Hold(guard) if table.modes.len() == 1 && guard.claim.is_whole() && wait.claim.is_whole() => {
-            format!("{who} {what} held by {by}")
-        }
+        Obstacle::Hold(_) if primitive.is_exclusive() => format!("{who} {what} held by {by}"),
         Obstacle::Hold(guard) => {
-            let holds = table.modes[guard.claim.mode as usize].holds(guard.claim.amount, "").trim_end().to_owned();
+            let holds =
+                primitive.table().modes[guard.claim.mode as usize].holds(guard.claim.amount, "").trim_end().to_owned();
             format!("{who} {what}, which {by} {holds}")
         }
         Obstacle::Wait(older) => {
