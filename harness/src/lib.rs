@@ -36,6 +36,7 @@ pub mod transcript;
 pub mod comparison;
 pub mod oracle;
 pub mod outcome;
+pub mod promises;
 
 // Runs in processes of their own.
 pub mod isolation;

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 
 use crate::primitive::State;
 use crate::program::{Deed, NameIndex, ObjectIndex, Program, TaskDeed};
+use crate::promises::Promises;
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
 use crate::transcript::{At, Event, Role, Transcript, What};
@@ -45,11 +46,11 @@ impl Finding {
     }
 }
 
-/// Judges a transcript.
-pub fn judge(transcript: &Transcript) -> Judgement {
+/// Judges a transcript of a library with these promises.
+pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
     let states = transcript.program.objects().iter().map(|object| object.primitive.model(object.argument)).collect();
     let closed_at = vec![None; transcript.program.objects().len()];
-    let mut court = Court { program: &transcript.program, states, closed_at, findings: Vec::new() };
+    let mut court = Court { program: &transcript.program, promises, states, closed_at, findings: Vec::new() };
     if transcript.is_unsupported() {
         let findings = vec![Finding::new(Verdict::Unsupported, "")];
         return Judgement { verdict: Verdict::Unsupported, findings, order: Vec::new() };
@@ -109,6 +110,7 @@ fn line_of(program: &Program, event: &Event) -> Option<usize> {
 
 struct Court<'a> {
     program: &'a Program,
+    promises: Promises,
     /// The model of each object.
     states: Vec<State>,
     /// When each object was closed, as a count of events, if it was.
@@ -148,7 +150,7 @@ impl Court<'_> {
         }
         if let Some(object) = object_of(&event.what) {
             let state = &self.states[object];
-            self.findings.extend(holds::hear(self.program, state, event, object, before));
+            self.findings.extend(holds::hear(self.program, (state, self.promises), event, object, before));
         }
         if let What::Changed { object, request, number } = &event.what {
             self.states[*object].change(*request, *number);

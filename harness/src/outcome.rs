@@ -1,6 +1,7 @@
 //! An outcome: a transcript with its verdict, and the grade that the scenario's rule gives to it.
 
 use crate::oracle::{Judgement, judge};
+use crate::promises::Promises;
 use crate::scenario::{Accept, Scenario};
 use crate::transcript::render::{RESULT_COLUMN, StepText};
 use crate::transcript::{Record, Transcript};
@@ -22,9 +23,14 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Judges a transcript and grades the verdict.
+    /// Judges a transcript of a library that promises nothing more than its models, and grades the verdict.
     pub fn of(transcript: Transcript) -> Self {
-        let judgement = judge(&transcript);
+        Self::under(Promises::default(), transcript)
+    }
+
+    /// Judges a transcript of a library with these promises, and grades the verdict.
+    pub fn under(promises: Promises, transcript: Transcript) -> Self {
+        let judgement = judge(&transcript, promises);
         let scenario = &transcript.program.scenario;
         let (grade, sentence) = grade(scenario, judgement.verdict, || transcript.steps());
         Self {

@@ -10,6 +10,7 @@ use crate::driver::{DriveError, Runs, Seat};
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::outcome::Outcome;
 use crate::program::Program;
+use crate::promises::Promises;
 use crate::transcript::{Record, Transcript};
 
 /// How to run.
@@ -80,6 +81,7 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
     if program.lacks(&backend.description().capabilities).is_some() {
         return Ok(Outcome::of(Transcript::lacking(program)));
     }
+    let promises = Promises::of(&backend.description().capabilities);
     let mut variants: Vec<(Record, Variant)> = Vec::new();
     let worker = match backend.worker() {
         Some(worker) => Some(worker.clone()),
@@ -106,7 +108,7 @@ pub fn run_cell(backend: &dyn Backend, program: &Arc<Program>, options: &Options
                 return;
             }
             let record = transcript.record.clone();
-            let outcome = Outcome::of(transcript);
+            let outcome = Outcome::under(promises, transcript);
             match variants.iter_mut().find(|(_, known)| known.outcome.lines == outcome.lines) {
                 Some((_, known)) => known.count += 1,
                 None => variants.push((record, Variant { outcome, count: 1, seat: seat_name })),

@@ -7,6 +7,7 @@ use keyalike_harness::object::Message;
 use keyalike_harness::outcome::Outcome;
 use keyalike_harness::primitive::Claim;
 use keyalike_harness::program::Program;
+use keyalike_harness::promises::Promises;
 use keyalike_harness::protocol::{Ended, check_end, check_event};
 use keyalike_harness::runtime::Ending;
 use keyalike_harness::scenario::parse::parse;
@@ -137,6 +138,37 @@ fn addresses_are_taken_out_of_the_texts_of_libraries() {
 
 const TEXT: &str =
     "mutex m\nmutex n\n\nA acquire m\nB start x acquire m\nA release m; cancel B\nB await x\nA enter f\nabort A\n";
+
+/// A holder has panicked, and the lock refuses whoever comes then.
+fn refused_after_a_panic(promises: Promises) -> Outcome {
+    let refused =
+        |wait| What::Refused { object: 0, future: None, wait, message: Message::text("poisoned"), claim: Claim::WHOLE };
+    let events = vec![
+        result(0, 0, What::Acquired { object: 0, future: None, wait: true, claim: Claim::WHOLE }),
+        result(1, 0, What::Panicked { scripted: true, message: Message::text("boom") }),
+        Event { at: At::Step(1), task: Some(0), role: Role::Effect, what: What::Released { object: 0 } },
+        result(2, 1, refused(true)),
+        result(3, 1, refused(false)),
+        Event {
+            at: At::Probe,
+            task: None,
+            role: Role::Result,
+            what: What::Tried { object: 0, mode: 0, trial: Trial::Refused },
+        },
+    ];
+    let (probe, rest) = ([Trial::Refused].into_iter().collect(), [Trial::Refused].into_iter().collect());
+    let record = Record { events, probe, rest, fault: None };
+    let program = program("mutex m\n\nA acquire m\nA panic\nB acquire m\nB try-acquire m\n");
+    Outcome::under(promises, Transcript { program, record })
+}
+
+#[rstest]
+#[case::declared(Promises { poison: true }, Verdict::Refused)]
+#[case::not_declared(Promises::default(), Verdict::Leaked)]
+fn mutex_may_be_poisoned_by_a_panic_if_it_says_so(#[case] promises: Promises, #[case] expected: Verdict) {
+    let outcome = refused_after_a_panic(promises);
+    assert_eq!(outcome.verdict, expected, "{}", outcome.text());
+}
 
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![Just(Message::none()), "[ -~\n]{0,20}".prop_map(Message::text)]

@@ -97,6 +97,8 @@ pub struct MutexCapabilities {
     pub blocking: bool,
     /// How `is-locked` is answered.
     pub is_locked: Query,
+    /// Whether the mutex is poisoned by the panic of its holder: it refuses from then on, and says so.
+    pub poison: bool,
 }
 
 /// How a question is answered.
@@ -113,7 +115,7 @@ impl MutexCapabilities {
     /// Returns the capabilities of a mutex with no blocking acquire, whose `is-locked` is answered by a try.
     #[must_use]
     pub const fn plain() -> Self {
-        Self { blocking: false, is_locked: Query::Emulated }
+        Self { blocking: false, is_locked: Query::Emulated, poison: false }
     }
 
     /// Returns the same with a blocking acquire: [`AsyncMutex::acquire_blocking`] is written.
@@ -130,6 +132,13 @@ impl MutexCapabilities {
         self
     }
 
+    /// Returns the same with poison: whatever is asked of a mutex whose holder has panicked is refused, and says so.
+    #[must_use]
+    pub const fn with_poison(mut self) -> Self {
+        self.poison = true;
+        self
+    }
+
     /// Returns the words by which reports name what is offered.
     pub fn words(self) -> Vec<&'static str> {
         let mut words = vec!["mutex", "mutex:try-acquire", "mutex:debug"];
@@ -137,6 +146,9 @@ impl MutexCapabilities {
             Query::Native => "mutex:is-locked",
             Query::Emulated => "mutex:is-locked-emulated",
         });
+        if self.poison {
+            words.push("mutex:poison");
+        }
         if self.blocking {
             words.push("mutex:acquire-blocking");
         }

@@ -72,6 +72,8 @@ pub(crate) struct Books {
     /// For each object and task, who was passed by its grants.
     passed: Vec<u32>,
     aborted: u32,
+    /// Objects that a panic went through.
+    broken: u32,
     verdict: Verdict,
     /// Whether one call of the lock woke several times.
     herd: bool,
@@ -99,6 +101,7 @@ impl Books {
             fates: vec![Fate::NotTaken; plan.action_count()],
             passed: vec![0; objects * tasks],
             aborted: 0,
+            broken: 0,
             verdict: Verdict::Completed,
             herd: false,
             over: false,
@@ -122,7 +125,7 @@ impl Books {
         self.passed.fill(0);
         self.orders.fill(0);
         (self.aborted, self.verdict, self.herd, self.over, self.closed) = (0, Verdict::Completed, false, false, false);
-        self.last_act = 0;
+        (self.last_act, self.broken) = (0, 0);
         self.before = (self.wakes, self.grants, self.polls);
     }
 
@@ -181,6 +184,8 @@ impl Books {
     pub(crate) fn refused(&mut self, object: ObjectIndex, waits: bool, op: usize) {
         self.result(op, Fate::Refused);
         match (waits, self.is_out_of_use(object)) {
+            // What a panic left behind is broken, and no lie about who holds it.
+            (true, true) if self.broken & 1 << object != 0 => self.accuse(Verdict::Leaked),
             (true, true) => self.accuse(Verdict::Violation),
             (true, false) => self.accuse(Verdict::Refused),
             (false, true) => self.accuse(Verdict::Leaked),
@@ -219,6 +224,11 @@ impl Books {
 
     pub(crate) fn aborted(&mut self, task: TaskIndex) {
         self.aborted |= 1 << task;
+    }
+
+    /// Records that a panic dropped a guard of these objects, or came out of one.
+    pub(crate) fn broke(&mut self, objects: u32) {
+        self.broken |= objects;
     }
 
     pub(crate) fn accuse(&mut self, verdict: Verdict) {

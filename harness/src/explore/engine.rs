@@ -789,6 +789,7 @@ impl<S: Subject> Engine<S> {
     fn panic(&mut self, task: TaskIndex, op: usize, slot: Option<usize>) {
         self.books.result(op, Fate::Panicked);
         self.books.accuse(Verdict::Panicked);
+        self.books.broke(u32::MAX);
         self.end_wait(task);
         if let Some(slot) = slot {
             let place = &mut self.slots[slot];
@@ -842,7 +843,12 @@ impl<S: Subject> Engine<S> {
     /// Drops a guard or a kept future. Returns whether that went well.
     fn let_go_of(&mut self, belonging: Belonging) -> bool {
         match belonging.kept {
-            None => self.books.release(belonging.object),
+            None => {
+                if std::thread::panicking() {
+                    self.books.broke(1 << belonging.object);
+                }
+                self.books.release(belonging.object);
+            }
             Some(_) => self.stop_asking(&belonging),
         }
         let went_well = self.clear_slot(belonging.object, belonging.slot);

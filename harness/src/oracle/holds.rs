@@ -6,6 +6,7 @@ use crate::object::Answer;
 use crate::primitive::model::{Admission, Expected};
 use crate::primitive::{Claim, Request, State};
 use crate::program::{ObjectIndex, Program};
+use crate::promises::Promises;
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::{Guard, Replay, Wait};
 use crate::transcript::{At, Event, Role, Trial, What};
@@ -34,7 +35,7 @@ pub(super) fn in_the_way<'a>(state: &State, replay: &'a Replay, object: ObjectIn
 /// Judges a grant, a refusal, an answer or a try by the conductor of the object `index`, with the state before it.
 pub(super) fn hear(
     program: &Program,
-    state: &State,
+    (state, promises): (&State, Promises),
     event: &Event,
     index: ObjectIndex,
     before: &Replay,
@@ -44,7 +45,18 @@ pub(super) fn hear(
     let holders = || before.holders(index).map(|guard| task(program, guard.task)).collect::<Vec<_>>().join(" and ");
     // A waker may find the lock in the middle of a call, so what it is refused or answered says nothing.
     let is_unused = |claim: Claim| is_unused(state, before, index, claim) && event.role != Role::Waker;
+    // Whoever took over from a holder that panicked was refused, or will be.
+    let is_poisoned = promises.poison && before.was_dropped_by_panic(index);
     match &event.what {
+        What::Acquired { .. } if is_poisoned => {
+            let because = format!("{name} is poisoned by the panic of its holder, yet it is acquired");
+            Some(Finding::new(Verdict::Violation, because))
+        }
+        What::Refused { .. } | What::Tried { trial: Trial::Refused, .. } if is_poisoned => None,
+        What::Tried { trial: Trial::Free, .. } if is_poisoned => Some(Finding::new(
+            Verdict::Violation,
+            format!("{name} is poisoned by the panic of its holder, yet a try takes it"),
+        )),
         What::Acquired { claim, .. } if !state.is_there(*claim, held(before, index)) => {
             let second = event.task.map_or_else(String::new, |index| task(program, index));
             let guards = in_the_way(state, before, index, *claim);
@@ -84,7 +96,13 @@ pub(super) fn hear(
         }
         What::Refused { wait: true, claim, .. } if self::is_unused(state, before, index, *claim) => {
             let what = if table.modes.len() == 1 { "an acquire" } else { "a wait" };
-            Some(Finding::new(Verdict::Violation, format!("{name} is free, yet {what} is refused")))
+            // What a panic left behind is broken, and no lie about who holds it.
+            let verdict = if before.was_dropped_by_panic(index) || before.has_library_panicked() {
+                Verdict::Leaked
+            } else {
+                Verdict::Violation
+            };
+            Some(Finding::new(verdict, format!("{name} is free, yet {what} is refused")))
         }
         // At rest it follows from a wait that the harness broke off and not the script, so it is no fault of the lock.
         What::NotReleased { .. } if event.at == At::Rest => None,

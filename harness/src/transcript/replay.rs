@@ -18,6 +18,12 @@ pub struct Replay {
     pub ended: Vec<TaskIndex>,
     /// The objects that a task without a guard of theirs could not give back when all let go.
     pub contested: Vec<ObjectIndex>,
+    /// The tasks that have panicked.
+    panicked: Vec<TaskIndex>,
+    /// The objects of which a guard was dropped by the panic of its task.
+    dropped_by_panic: Vec<ObjectIndex>,
+    /// Whether something panicked that the script did not ask to.
+    library_panicked: bool,
     /// Who was woken by what in the step of the last event.
     rung: Vec<(At, TaskIndex, Option<ObjectIndex>)>,
     clock: usize,
@@ -130,7 +136,12 @@ impl Replay {
             What::Refused { object, future, wait, .. } if *wait || event.role != Role::Waker => {
                 self.end_operation(task, *object, *future);
             }
-            What::Released { object } => self.remove_guard(task, *object),
+            What::Released { object } => {
+                if self.panicked.contains(&task) && !self.dropped_by_panic.contains(object) {
+                    self.dropped_by_panic.push(*object);
+                }
+                self.remove_guard(task, *object);
+            }
             What::NotReleased { object, .. } if event.at == At::Rest => match self.find_guard(task, *object) {
                 Some(guard) => guard.contested = true,
                 None => self.contested.push(*object),
@@ -169,6 +180,10 @@ impl Replay {
             What::Promised => self.wake(task, None),
             What::Panicked { .. } if event.role == Role::Waker => {}
             What::Panicked { .. } | What::Returned | What::Aborted { .. } => {
+                if let What::Panicked { scripted, .. } = &event.what {
+                    self.panicked.push(task);
+                    self.library_panicked |= !scripted;
+                }
                 let turned = self.waits.iter().find(|wait| wait.task == task && wait.turns).map(|wait| wait.object);
                 if let Some(object) = turned {
                     self.remove_guard(task, object);
@@ -334,6 +349,16 @@ impl Replay {
     pub(crate) fn last_guard(&self, task: TaskIndex, object: ObjectIndex) -> Option<usize> {
         let is_it = |guard: &Guard| (guard.task, guard.object, guard.forgotten) == (task, object, false);
         self.guards.iter().rposition(is_it)
+    }
+
+    /// Returns whether a guard of an object was dropped by the panic of its task.
+    pub(crate) fn was_dropped_by_panic(&self, object: ObjectIndex) -> bool {
+        self.dropped_by_panic.contains(&object)
+    }
+
+    /// Returns whether something panicked that the script did not ask to.
+    pub(crate) fn has_library_panicked(&self) -> bool {
+        self.library_panicked
     }
 
     /// Returns how many events were applied.
