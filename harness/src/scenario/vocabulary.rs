@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::primitive::{Amount, Argument, Primitive, Request};
+use crate::primitive::{Amount, Argument, Effect, Primitive, Request};
 use crate::scenario::name::TaskName;
 
 /// A word that begins a line of the head, a step or an `accept` line.
@@ -196,9 +196,9 @@ pub fn reactions() -> Vec<&'static str> {
     words
 }
 
-/// Returns whether a waker can make a request: one that never waits and whose answer is no text.
+/// Returns whether a waker can make a request: one that never waits, needs no guard of its task, and answers with no text.
 pub fn is_reaction(request: Request) -> bool {
-    !request.waits() && request.verb().effect != crate::primitive::Effect::Print
+    !request.waits() && !request.turns() && request.verb().effect != Effect::Print
 }
 
 /// Returns every entry of `role`.
