@@ -110,7 +110,7 @@ pub enum ReleaseError {
         fix: &'static str,
     },
     /// A Python that cannot run the worker.
-    #[error("`{program}` is Python {version}, and the worker needs 3.9 or later; {}", crate::venv::NO_PYTHON)]
+    #[error("`{program}` is Python {version}, and the worker needs 3.9 or later; {}", crate::python::NO_PYTHON)]
     OldPython {
         /// The program.
         program: String,

@@ -13,19 +13,13 @@ use crate::error::{ReleaseError, at};
 use crate::exclusive::Exclusive;
 use crate::package::Package;
 use crate::places::{Places, essentials};
+use crate::python::{NO_PYTHON, python};
 use crate::registry;
 use crate::resolve::Release;
 use crate::version::{Ecosystem, Version};
 use pip::Pip;
 
 const FIX: &str = "connect to the index that pip is configured for, or choose a release that this Python can install";
-pub(crate) const NO_PYTHON: &str =
-    "install Python 3 with its venv and pip, or name one with the variable KEYALIKE_PYTHON";
-
-/// Returns the Python that environments are made with.
-pub(crate) fn python() -> String {
-    std::env::var("KEYALIKE_PYTHON").unwrap_or_else(|_| "python3".to_owned())
-}
 
 /// What an environment is made of.
 struct Recipe<'a> {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::error::{ReleaseError, at};
 use crate::places::{Places, essentials};
-use crate::venv::{NO_PYTHON, python};
+use crate::python::{NO_PYTHON, python};
 use crate::version::{Ecosystem, Version};
 
 const FIX: &str =
