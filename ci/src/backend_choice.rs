@@ -31,6 +31,9 @@ pub(crate) struct BackendChoice {
     pub(crate) watchdog: Option<Duration>,
 }
 
+/// Backends that have started, and the workshop of their workers.
+type Started = (Vec<Arc<dyn Backend>>, Arc<Workshop>);
+
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
     let seconds: f64 = number.parse().map_err(|_| format!("`{text}` is no number of seconds, such as 10 or 0.5"))?;
@@ -51,6 +54,16 @@ impl BackendChoice {
             Ok(program) => workshop.guarded_by(program),
             Err(_) => workshop,
         }
+    }
+
+    /// Starts the backends that are asked for in a workshop of their own, and returns it with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub(crate) fn start_with_workshop(&self) -> Result<Started, Failure> {
+        let workers = Arc::new(self.workshop());
+        Ok((self.start(&workers)?, workers))
     }
 
     /// Starts the backends that are asked for: those that are built in, in the order of their ids, then the workers in the

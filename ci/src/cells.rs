@@ -5,26 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::backend::Backend;
 use harness::diff::Outcomes;
+use harness::isolation::Workshop;
 use harness::program::Program;
 use harness::report::{CellReport, give_letters};
 use harness::runner::{Cell, Options, run_all};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::backend_choice::BackendChoice;
 use crate::failure::Failure;
 use crate::journal::{Journal, place};
 use crate::scenario_choice::Programs;
 use crate::{interrupt, output};
 
-/// Runs every scenario on the backends of a choice, once in each seat.
+/// Runs every scenario on every backend, once in each seat; what needs a worker runs in one of `workers`.
 ///
 /// # Errors
 ///
-/// [`Failure`], if a backend does not start.
-pub(crate) fn once(programs: &Programs, choice: &BackendChoice) -> Result<Vec<CellReport>, Failure> {
-    let workers = Arc::new(choice.workshop());
-    let backends = choice.start(&workers)?;
-    run(programs, &backends, &Options::once(workers), None)
+/// [`Failure`], as [`run`].
+pub(crate) fn once(
+    programs: &Programs,
+    backends: &[Arc<dyn Backend>],
+    workers: Arc<Workshop>,
+) -> Result<Vec<CellReport>, Failure> {
+    run(programs, backends, &Options::once(workers), None)
 }
 
 /// Runs every scenario on every backend. The cells are sorted by scenario, then by backend. Those that the file `resume`

@@ -60,8 +60,7 @@ impl Scripts {
     /// [`Failure`], if a release cannot be had.
     pub(crate) fn run(&self, releases: &[String]) -> Result<Ending, Failure> {
         let choice = BackendChoice { patterns: releases.to_vec(), ..BackendChoice::default() };
-        let workers = Arc::new(choice.workshop());
-        let backends = choice.start(&workers)?;
+        let (backends, workers) = choice.start_with_workshop()?;
         let options = Options::once(workers);
         let mut rows = format!(
             "\n{} that nobody wrote, on releases:\n\n| release | scripts against it | first of them | verdict |\n|---|---|---|---|\n",

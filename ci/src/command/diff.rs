@@ -90,7 +90,8 @@ impl Diff {
             [] => suite.programs.clone(),
             patterns => choose(&suite, &self.suite.root(), patterns)?,
         };
-        cells::once(&programs, &BackendChoice::one(backend))
+        let (backends, workers) = BackendChoice::one(backend).start_with_workshop()?;
+        cells::once(&programs, &backends, workers)
     }
 
     /// Returns which backend of the left is compared with which of the right: the only ones, or those of one id.

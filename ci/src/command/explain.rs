@@ -43,7 +43,8 @@ impl Explain {
         let total = programs.len();
         let generated = generated_themes();
         programs.retain(|name, _| !generated.contains(name.theme()));
-        let cells = cells::once(&programs, &self.backends)?;
+        let (backends, workers) = self.backends.start_with_workshop()?;
+        let cells = cells::once(&programs, &backends, workers)?;
         let mut text = say_rule(rule);
         if total > programs.len() {
             let count = count(total - programs.len(), "generated scenario");
@@ -71,7 +72,8 @@ impl Explain {
             Err(Failure::Unknown { hint, .. }) => return Err(self.unknown(suite, hint)),
             programs => programs?,
         };
-        let cells = cells::once(&programs, &self.backends)?;
+        let (backends, workers) = self.backends.start_with_workshop()?;
+        let cells = cells::once(&programs, &backends, workers)?;
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
             text.push_str(&say_scenario(suite, &programs, &row[0].scenario));

@@ -103,12 +103,11 @@ impl Run {
         if self.certify {
             return self.certify();
         }
-        let workshop = Arc::new(self.backends.workshop());
-        let backends = self.backends.start(&workshop)?;
+        let (backends, workers) = self.backends.start_with_workshop()?;
         interrupt::note()?;
         let options = Options {
             runs: self.repeat.get(),
-            workers: workshop,
+            workers,
             isolate: self.isolate,
             breaks_off: || interrupt::came().is_some(),
         };

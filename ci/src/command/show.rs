@@ -27,7 +27,8 @@ impl Show {
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         let suite = self.suite.read()?;
         let programs = choose(&suite, &self.suite.root(), &self.scenarios)?;
-        let cells = cells::once(&programs, &self.backends)?;
+        let (backends, workers) = self.backends.start_with_workshop()?;
+        let cells = cells::once(&programs, &backends, workers)?;
         let layout = output::layout();
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
