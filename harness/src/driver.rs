@@ -69,8 +69,8 @@ pub enum DriveError {
         /// What it lacks.
         primitive: Primitive,
     },
-    /// A thread is blocked during a line of several steps: nothing may run between them, and nobody can keep a thread from
-    /// running.
+    /// A thread is blocked during a line of several steps: nothing may run between them, and nobody can keep a thread
+    /// from running.
     #[error(
         "{scenario}: `{step}` stands in a line of several steps, while a thread waits in a blocking acquire, and \
              that thread would run between them; give each step a line of its own"
@@ -128,7 +128,8 @@ impl Runs {
     }
 }
 
-/// Runs `program` as often as `runs` says on `runtime` with objects made by `make`, and gives each transcript to `receive`.
+/// Runs `program` as often as `runs` says on `runtime` with objects made by `make`, and gives each transcript to
+/// `receive`.
 ///
 /// # Errors
 ///

@@ -22,8 +22,8 @@ pub trait Object: Send + Sync {
     /// A blocking operation blocks inside its first poll.
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation;
 
-    /// Tries it from outside, and gives back at once what it got; calls `tried` in between with whether it was free. Only for
-    /// a primitive that can be tried.
+    /// Tries it from outside, and gives back at once what it got; calls `tried` in between with whether it was free.
+    /// Only for a primitive that can be tried.
     ///
     /// By default with an operation, which may be more than a try needs.
     fn probe(self: Arc<Self>, tried: &mut dyn FnMut(bool)) {
@@ -223,8 +223,8 @@ impl Operation {
     }
 }
 
-/// Tells a guard that it goes to another task, by a poll of its frame: that is suspended for ever, so it can do nothing but
-/// hear this. `poll` returns whether it still holds.
+/// Tells a guard that it goes to another task, by a poll of its frame: that is suspended for ever, so it can do nothing
+/// but hear this. `poll` returns whether it still holds.
 pub(crate) fn handing_over(how: Handover, poll: impl FnOnce(&mut Context<'_>) -> bool) {
     HANDOVER.set(Some(how));
     let holds = poll(&mut Context::from_waker(Waker::noop()));

@@ -1,7 +1,7 @@
 //! The synchronisation primitives and what can be asked of them.
 //!
-//! It is vocabulary and nothing else: an [`adapter`](crate::adapter) says how a library does it, and the sequential model
-//! belongs to the oracle. So it imports nothing of this crate.
+//! It is vocabulary and nothing else: an [`adapter`](crate::adapter) says how a library does it, and the sequential
+//! model belongs to the oracle. So it imports nothing of this crate.
 
 pub mod mutex;
 

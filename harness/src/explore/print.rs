@@ -1,8 +1,8 @@
 //! Prints a schedule as a script that the live driver replays.
 //!
-//! A line ends where nobody is woken, or where the live driver, which polls the woken in the order of their wakes, does by
-//! itself what the schedule does next. In between the steps stand on one line, and a woken task that comes to its turn is
-//! resumed by a step.
+//! A line ends where nobody is woken, or where the live driver, which polls the woken in the order of their wakes, does
+//! by itself what the schedule does next. In between the steps stand on one line, and a woken task that comes to its
+//! turn is resumed by a step.
 
 use super::engine::Deed;
 use super::plan::Plan;
@@ -47,7 +47,8 @@ pub(super) fn script(plan: &Plan, trace: &[Vec<Deed>]) -> Scenario {
     script
 }
 
-/// Returns how many choices at the end are polls that came to nothing and to no end: the live driver does them by itself.
+/// Returns how many choices at the end are polls that came to nothing and to no end: the live driver does them by
+/// itself.
 fn idle_polls(trace: &[Vec<Deed>]) -> usize {
     const FEW: usize = 3;
     let is_idle = |deeds: &&Vec<Deed>| {
@@ -64,8 +65,8 @@ fn flush(script: &mut Scenario, line: &mut Vec<Step>) {
     }
 }
 
-/// Returns the place from which nobody is woken any more, if the choices from `next` on are what the live driver does by
-/// itself.
+/// Returns the place from which nobody is woken any more, if the choices from `next` on are what the live driver does
+/// by itself.
 fn served(trace: &[Vec<Deed>], next: usize) -> Option<usize> {
     let mut next = next;
     loop {

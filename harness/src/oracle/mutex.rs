@@ -38,8 +38,8 @@ pub(super) fn hear(program: &Program, event: &Event, mutex: ObjectIndex, before:
     }
 }
 
-/// Judges a release that the lock refused. Who took the lock holds it and can give it back; to whom it was handed over, a
-/// lock that knows its owner may refuse it.
+/// Judges a release that the lock refused. Who took the lock holds it and can give it back; to whom it was handed over,
+/// a lock that knows its owner may refuse it.
 fn not_released(program: &Program, mutex: ObjectIndex, holder: TaskIndex, before: &Replay) -> Option<Finding> {
     let (name, by) = (object(program, mutex), task(program, holder));
     let guard = before.guard(holder, mutex)?;
