@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backends::Entry;
-use globset::{Glob, GlobMatcher};
+use globset::GlobMatcher;
 use harness::backend::{Backend, Remote};
 use harness::isolation::{WorkerCommand, Workshop};
 use harness::scenario::diagnostic::nearest;
@@ -13,6 +13,7 @@ use releases::id::ReleaseId;
 
 use crate::bootstrap;
 use crate::failure::Failure;
+use crate::glob::matcher;
 use crate::release_runs;
 
 /// Which backends.
@@ -141,16 +142,6 @@ pub(crate) fn worker_command(text: &str) -> Result<WorkerCommand, Failure> {
     let mut words = words.into_iter();
     let program = words.next().ok_or_else(|| failure("it is empty".to_owned()))?;
     Ok(WorkerCommand::foreign(program, words))
-}
-
-/// Returns a matcher for a glob.
-///
-/// # Errors
-///
-/// [`Failure::Glob`].
-pub(crate) fn matcher(pattern: &str) -> Result<GlobMatcher, Failure> {
-    let glob = Glob::new(pattern).map_err(|source| Failure::Glob { pattern: pattern.to_owned(), source })?;
-    Ok(glob.compile_matcher())
 }
 
 fn nothing_like(pattern: &str, matches: &GlobMatcher, entries: &[Entry]) -> Failure {

@@ -13,6 +13,7 @@ mod explorations_file;
 mod export;
 mod failure;
 mod findings_file;
+mod glob;
 mod histories;
 mod interrupt;
 mod journal;

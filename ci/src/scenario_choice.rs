@@ -9,8 +9,8 @@ use harness::scenario::diagnostic::nearest;
 use harness::scenario::name::{RuleId, ScenarioName};
 use harness::suite::{Suite, SuiteError, find_scenarios, read_program};
 
-use crate::backend_choice::matcher;
 use crate::failure::Failure;
+use crate::glob::matcher;
 
 /// Where the suites lie.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -1,5 +1,5 @@
-//! Cancel everywhere: from what a scenario did, the same scenario with a cancel or an abort at each place where an operation
-//! was pending, and in each window between a grant and its poll.
+//! Cancel everywhere: from what a scenario did, the same scenario with a cancel or an abort at each place where an
+//! operation was pending, and in each window between a grant and its poll.
 //!
 //! It transforms scenarios and runs nothing.
 
@@ -61,8 +61,8 @@ pub fn variants(program: &Program, record: &Record) -> Vec<Variant> {
     variants
 }
 
-/// Returns whether a verdict of a variant speaks against the lock. What tasks do to each other, or what becomes of a wait
-/// when its script goes on otherwise, does not.
+/// Returns whether a verdict of a variant speaks against the lock. What tasks do to each other, or what becomes of a
+/// wait when its script goes on otherwise, does not.
 pub fn is_fault(verdict: Verdict) -> bool {
     crate::explore::is_fault(verdict)
 }

@@ -1,8 +1,8 @@
-//! Holds a worker to the protocol, for those who write one: each line of `docs/PROTOCOL.md` that can be tested from outside
-//! is a check.
+//! Holds a worker to the protocol, for those who write one: each line of `docs/PROTOCOL.md` that can be tested from
+//! outside is a check.
 //!
-//! It judges the worker and not the lock: that a waiter waits and a release releases is taken only from locks that say so
-//! themselves.
+//! It judges the worker and not the lock: that a waiter waits and a release releases is taken only from locks that say
+//! so themselves.
 //!
 //! [`adapter`] does the same for an adapter in Rust, of a lock or of a runtime.
 
@@ -60,7 +60,8 @@ impl Certificate {
     }
 }
 
-/// Holds a worker to the protocol. `guard` is as in [`Workshop::guarded_by`](crate::isolation::Workshop::guarded_by); `limit` sets how long it may be silent.
+/// Holds a worker to the protocol. `guard` is as in [`Workshop::guarded_by`](crate::isolation::Workshop::guarded_by);
+/// `limit` sets how long it may be silent.
 pub fn certify(command: &WorkerCommand, guard: Option<&PathBuf>, limit: Option<Duration>) -> Certificate {
     Certificate { command: command.text(), checks: checks::all(command, guard, limit) }
 }

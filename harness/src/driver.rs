@@ -120,7 +120,8 @@ impl Runs {
     }
 }
 
-/// Runs `program` as often as `runs` says on `runtime` with objects made by `make`, and gives each transcript to `receive`.
+/// Runs `program` as often as `runs` says on `runtime` with objects made by `make`, and gives each transcript to
+/// `receive`.
 ///
 /// # Errors
 ///

@@ -1,7 +1,8 @@
-//! A runtime of one thread, small enough to be read: the harness knows no other, but replays schedules and tests itself.
+//! A runtime of one thread, small enough to be read: the harness knows no other, but replays schedules and tests
+//! itself.
 //!
-//! It polls its tasks in the order of their wakes, inside `block_on` and nowhere else. Like tokio it has a budget for each
-//! poll, and wakes whoever asked when it was spent after the poll.
+//! It polls its tasks in the order of their wakes, inside `block_on` and nowhere else. Like tokio it has a budget for
+//! each poll, and wakes whoever asked when it was spent after the poll.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -128,8 +128,8 @@ pub(crate) trait Machine: Send {
 
 /// Chooses what happens next.
 pub(crate) trait Chooser {
-    /// Chooses one of `offer`, which is not empty; nothing breaks the run off. `footprint` says which objects the choice
-    /// before touched, and `remaining` tells how many actions a task has left.
+    /// Chooses one of `offer`, which is not empty; nothing breaks the run off. `footprint` says which objects the
+    /// choice before touched, and `remaining` tells how many actions a task has left.
     fn choose(&mut self, offer: &Choices, footprint: u32, remaining: &dyn Fn(TaskIndex) -> usize) -> Option<Choice>;
 
     /// Hears which objects the last choice touched.
@@ -141,8 +141,8 @@ pub(crate) trait Chooser {
     fn rewind(&mut self);
 }
 
-/// Runs one schedule, again and again until it takes less than its scenario allows. Adds to `late` how often it did not.
-/// Returns whether it came to its end, or nothing if it was never in time.
+/// Runs one schedule, again and again until it takes less than its scenario allows. Adds to `late` how often it did
+/// not. Returns whether it came to its end, or nothing if it was never in time.
 pub(crate) fn run_in_time(
     machine: &mut dyn Machine,
     bounds: &Bounds,
@@ -191,8 +191,8 @@ impl Default for Bounds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Strategy {
-    /// Every schedule within the bounds, but for those that differ only in the order of steps on different objects, or in
-    /// the names of tasks that are alike.
+    /// Every schedule within the bounds, but for those that differ only in the order of steps on different objects, or
+    /// in the names of tasks that are alike.
     Exhaustive,
     /// Each choice as likely as any other.
     Random,
@@ -260,8 +260,8 @@ pub struct Options {
     pub jobs: usize,
     /// How often what may happen at any time happens.
     pub bounds: Bounds,
-    /// Whether to leave out schedules that differ only in the order of steps on different objects, or in which of several
-    /// tasks that are alike did what.
+    /// Whether to leave out schedules that differ only in the order of steps on different objects, or in which of
+    /// several tasks that are alike did what.
     pub reduce: bool,
     /// Which part of the space to explore. A portfolio has no parts that would make a whole: its strategies take turns
     /// that depend on how far each came.
@@ -309,7 +309,10 @@ pub enum ExploreError {
     },
     /// The books of the explorer and the oracle judge one schedule differently: a fault of the harness, or a lock whose
     /// behaviour is not determined by the schedule.
-    #[error("{name}: the explorer says {explorer} and the oracle, of the replay, {oracle}:\n\n{scenario}\n{outcome}", name = scenario.name)]
+    #[error(
+        "{name}: the explorer says {explorer} and the oracle, of the replay, {oracle}:\n\n{scenario}\n{outcome}",
+        name = scenario.name
+    )]
     Disagreement {
         /// The schedule as a script.
         scenario: Box<Scenario>,

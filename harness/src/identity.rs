@@ -1,7 +1,7 @@
 //! Which task of a scenario runs on this thread.
 //!
-//! A lock that knows its holder asks its runtime, or whoever runs the tasks. Here that is the driver: runtimes differ in what
-//! they know of their tasks, and most know nothing while they drop one.
+//! A lock that knows its holder asks its runtime, or whoever runs the tasks. Here that is the driver: runtimes differ
+//! in what they know of their tasks, and most know nothing while they drop one.
 
 use std::cell::Cell;
 
@@ -21,8 +21,8 @@ thread_local! {
 }
 
 impl Identity {
-    /// Returns the task that is polled or dropped on this thread right now, or for which this thread works; `None` beside
-    /// the tasks, such as in a probe of the conductor.
+    /// Returns the task that is polled or dropped on this thread right now, or for which this thread works; `None`
+    /// beside the tasks, such as in a probe of the conductor.
     pub fn current() -> Option<Self> {
         CURRENT.get()
     }

@@ -1,7 +1,7 @@
 //! Runs scenarios in worker processes, and turns a hang or a crash of one into the outcome of that run alone.
 //!
-//! A worker may be any program that speaks the [`protocol`](crate::protocol). Whatever it does, it makes an outcome or an
-//! error of one cell, and the next cell gets a worker that works.
+//! A worker may be any program that speaks the [`protocol`](crate::protocol). Whatever it does, it makes an outcome or
+//! an error of one cell, and the next cell gets a worker that works.
 
 mod channel;
 mod kinship;
@@ -77,7 +77,10 @@ pub enum IsolationError {
         source: std::io::Error,
     },
     /// The worker ended or said nothing before its hello.
-    #[error("the worker `{command}` gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says", say_stderr(.stderr))]
+    #[error(
+        "the worker `{command}` gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says",
+        say_stderr(.stderr)
+    )]
     NoHello {
         /// The command.
         command: String,
@@ -90,7 +93,8 @@ pub enum IsolationError {
     },
     /// The worker speaks another version of the protocol.
     #[error(
-        "the worker `{command}` speaks version {theirs} of the protocol, and this is version {ours}; update the older of the two"
+        "the worker `{command}` speaks version {theirs} of the protocol, and this is version {ours}; update the older \
+             of the two"
     )]
     Version {
         /// The command.
@@ -109,7 +113,11 @@ pub enum IsolationError {
         message: String,
     },
     /// The worker broke the protocol.
-    #[error("{scenario}: the worker `{command}` broke the protocol: {how}; `keyalike run --worker '{command}' --certify` tells what it must do{}", say_stderr(.stderr))]
+    #[error(
+        "{scenario}: the worker `{command}` broke the protocol: {how}; `keyalike run --worker '{command}' --certify` \
+             tells what it must do{}",
+        say_stderr(.stderr)
+    )]
     Breach {
         /// The scenario.
         scenario: String,
@@ -133,8 +141,8 @@ fn say_stderr(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; its stderr ends with: {}", stderr.trim_end()) }
 }
 
-/// Returns the transcript of the first run of a worker's first job, from the lines that the worker wrote after its hello. If
-/// they end before the run does, it counts as crashed.
+/// Returns the transcript of the first run of a worker's first job, from the lines that the worker wrote after its
+/// hello. If they end before the run does, it counts as crashed.
 ///
 /// # Errors
 ///
@@ -182,8 +190,8 @@ impl Workshop {
         Ok(hello)
     }
 
-    /// Runs `program` as often as `runs` says in a worker, and gives each transcript to `receive`. A worker that hangs or
-    /// crashes is replaced for the next run.
+    /// Runs `program` as often as `runs` says in a worker, and gives each transcript to `receive`. A worker that hangs
+    /// or crashes is replaced for the next run.
     ///
     /// # Errors
     ///
@@ -214,7 +222,8 @@ impl Workshop {
             for run in 0..asked {
                 let heard = worker.next_record(program, job, run);
                 if is_used && !worker.has_begun {
-                    // What it did belongs to an earlier job: this one has not begun, and begins anew with another worker.
+                    // What it did belongs to an earlier job: this one has not begun, and begins anew with another
+                    // worker.
                     continue 'workers;
                 }
                 let record;

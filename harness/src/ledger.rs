@@ -152,7 +152,8 @@ impl Entry {
         self.backend_globs.iter().any(|glob| glob.is_match(backend))
     }
 
-    /// Returns whether it speaks of releases of a backend, whichever: what stands behind an `@` is left out on both sides.
+    /// Returns whether it speaks of releases of a backend, whichever: what stands behind an `@` is left out on both
+    /// sides.
     pub fn names_release_of(&self, backend: &str) -> bool {
         let plain = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
         let is_it =
@@ -165,8 +166,8 @@ impl Entry {
         self.kind == Kind::Violation && self.names_scenario(scenario) && self.names_backend(backend)
     }
 
-    /// Returns whether it explains that two backends differ in a scenario: it names exactly one of them. A difference of
-    /// wording only is explained by either kind of entry, any other by a divergence alone.
+    /// Returns whether it explains that two backends differ in a scenario: it names exactly one of them. A difference
+    /// of wording only is explained by either kind of entry, any other by a divergence alone.
     pub fn explains_divergence(&self, scenario: &str, one: &str, other: &str, only_wording: bool) -> bool {
         let speaks_of_it = match self.kind {
             Kind::Divergence => true,

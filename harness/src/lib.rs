@@ -1,4 +1,5 @@
-//! Keyalike's harness: runs lock-semantics scenarios on real async locks and real runtimes, exactly and with no timeout.
+//! Keyalike's harness: runs lock-semantics scenarios on real async locks and real runtimes, exactly and with no
+//! timeout.
 //!
 //! The way through it is the order of its modules:
 //!

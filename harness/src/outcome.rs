@@ -81,8 +81,8 @@ fn row(left: &str, right: &str) -> String {
     format!("{left:width$}  {right}")
 }
 
-/// Returns whether a part of a transcript line says what a condition asks for. A condition may leave out the object that
-/// a transcript adds where the step does not name it.
+/// Returns whether a part of a transcript line says what a condition asks for. A condition may leave out the object
+/// that a transcript adds where the step does not name it.
 fn gives(scenario: &Scenario, part: &str, wanted: &str) -> bool {
     let names_object = |object: &str| scenario.objects.iter().any(|declared| declared.name.as_str() == object);
     match part.strip_prefix(wanted) {

@@ -212,7 +212,10 @@ pub enum ConductorDeed {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProgramError {
     /// A step names an object that is not declared.
-    #[error("{scenario}, line {} of the script: `{object}` is not declared; add `mutex {object}` to the head", .line + 1)]
+    #[error(
+        "{scenario}, line {} of the script: `{object}` is not declared; add `mutex {object}` to the head",
+        .line + 1
+    )]
     Undeclared {
         /// The scenario.
         scenario: String,
@@ -230,7 +233,8 @@ pub enum ProgramError {
     /// A thread is started in a line of several steps: nothing may run between them, and nobody can keep a thread from
     /// running.
     #[error(
-        "{scenario}: `{step}` starts a thread in a line of several steps, and nobody can keep a thread from running between them; give it a line of its own"
+        "{scenario}: `{step}` starts a thread in a line of several steps, and nobody can keep a thread from \
+             running between them; give it a line of its own"
     )]
     ThreadInLine {
         /// The scenario.

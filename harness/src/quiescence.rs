@@ -45,8 +45,8 @@ struct State<C> {
     acting: bool,
     /// Wakes that a runtime has promised.
     promises: usize,
-    /// Ends that a runtime has announced. It drops these tasks on a thread of its own choice, with no poll, so the queue
-    /// stands still until it has.
+    /// Ends that a runtime has announced. It drops these tasks on a thread of its own choice, with no poll, so the
+    /// queue stands still until it has.
     endings: usize,
     /// Operations on threads beside the tasks.
     outside: usize,
@@ -150,8 +150,8 @@ impl<C: Copy> Hub<C> {
         })
     }
 
-    /// Records a wake of `task`, and lets it in if nobody else is in. `record` runs, before the task can, if the wake is
-    /// one that a transcript tells: not of an ended task, and not one that the runtime had promised.
+    /// Records a wake of `task`, and lets it in if nobody else is in. `record` runs, before the task can, if the wake
+    /// is one that a transcript tells: not of an ended task, and not one that the runtime had promised.
     ///
     /// Returns whether the task lives.
     pub fn wake(&self, task: TaskIndex, record: impl FnOnce()) -> bool {

@@ -54,7 +54,10 @@ pub enum CellError {
     #[error(transparent)]
     Isolation(#[from] IsolationError),
     /// Two runs differ, so neither is the outcome.
-    #[error("two runs of one cell differ: {}", .0.iter().map(|variant| format!("{} of {}", variant.count, variant.seat)).collect::<Vec<_>>().join(", "))]
+    #[error(
+        "two runs of one cell differ: {}",
+        .0.iter().map(|variant| format!("{} of {}", variant.count, variant.seat)).collect::<Vec<_>>().join(", ")
+    )]
     Varies(Vec<Variant>),
     /// It was broken off before its last run, and the runs that were made do not differ.
     #[error("broken off before its last run; run it again")]

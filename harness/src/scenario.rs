@@ -129,8 +129,8 @@ pub enum Step {
     },
     /// `cancel B`: done to a task, to an object or to all, from outside.
     Conductor(Conduct),
-    /// `A: acquire m, release m`: what a task of an explored scenario does, in an order of the explorer's choice among the
-    /// tasks.
+    /// `A: acquire m, release m`: what a task of an explored scenario does, in an order of the explorer's choice among
+    /// the tasks.
     Program {
         /// Whose program it is; each member of a crowd has its own.
         who: Who,

@@ -1,4 +1,5 @@
-//! Reads the snapshots of outcomes: `<backend>/<theme>/<scenario>.snap`, a header between `---` lines and then the text.
+//! Reads the snapshots of outcomes: `<backend>/<theme>/<scenario>.snap`, a header between `---` lines and then the
+//! text.
 //!
 //! It never writes one. The tests do, and `cargo insta review` accepts.
 

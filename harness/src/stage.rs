@@ -1,5 +1,5 @@
-//! Runs a program that a user has written as plain `async` code to quiescence: not until it has taken too long, but until
-//! nothing in it can ever run again.
+//! Runs a program that a user has written as plain `async` code to quiescence: not until it has taken too long, but
+//! until nothing in it can ever run again.
 //!
 //! Its tasks are real tasks of the runtime. All that wakes them must come from one of them: locks and channels, and no
 //! timers, threads or joins of the runtime.

@@ -1,9 +1,9 @@
-//! Stress: programs of explored scenarios on real threads, a thread for each task, so that races inside a lock's own poll
-//! are met, which the explorer cannot see.
+//! Stress: programs of explored scenarios on real threads, a thread for each task, so that races inside a lock's own
+//! poll are met, which the explorer cannot see.
 //!
 //! The threads meet and begin together, again and again, each time on new objects. What order they come in is the
-//! machine's affair, so counts differ from run to run; what is a fault is decided exactly, by accounting: a count of holders
-//! inside the critical section, and a count of the threads that can still do anything. No clock decides.
+//! machine's affair, so counts differ from run to run; what is a fault is decided exactly, by accounting: a count of
+//! holders inside the critical section, and a count of the threads that can still do anything. No clock decides.
 
 mod player;
 pub mod programs;

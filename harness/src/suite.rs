@@ -198,8 +198,8 @@ pub fn find_scenarios(root: &Path) -> Result<Vec<PathBuf>, SuiteError> {
     Ok(files)
 }
 
-/// Reads one scenario from `file` and makes it ready to run. `place` gives it its name: the path below the suite without
-/// its ending, or the path itself for a file outside the suites.
+/// Reads one scenario from `file` and makes it ready to run. `place` gives it its name: the path below the suite
+/// without its ending, or the path itself for a file outside the suites.
 ///
 /// # Errors
 ///
@@ -208,7 +208,8 @@ pub fn read_program(file: &Path, place: &Path) -> Result<Arc<Program>, SuiteErro
     Ok(Arc::new(Program::new(Arc::new(read_scenario(file, place)?))?))
 }
 
-/// Reads one scenario from `file` and makes it ready to be explored. `place` gives it its name, as for [`read_program`].
+/// Reads one scenario from `file` and makes it ready to be explored. `place` gives it its name, as for
+/// [`read_program`].
 ///
 /// # Errors
 ///

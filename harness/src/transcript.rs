@@ -253,8 +253,8 @@ pub enum What {
     Held,
     /// The task was woken, by this object if it was one.
     Woken { object: Option<ObjectIndex> },
-    /// The task polled a kept future, and its runtime will wake it although nothing has: the future may have been granted
-    /// its object without saying so.
+    /// The task polled a kept future, and its runtime will wake it although nothing has: the future may have been
+    /// granted its object without saying so.
     Promised,
     /// The task was aborted.
     Aborted { ending: Option<Ending> },

@@ -1,7 +1,9 @@
-//! Twists of a script that only a runtime and a process of its own can bear: for each task that waits, a waker that polls
-//! the task at once, asks or tries the same lock, or panics; and for each acquire a cooperative budget that is spent.
+//! Twists of a script that only a runtime and a process of its own can bear: for each task that waits, a waker that
+//! polls the task at once, asks or tries the same lock, or panics; and for each acquire a cooperative budget that is
+//! spent.
 //!
-//! It transforms scenarios and runs nothing. A lock that wakes under its own internal lock hangs its thread in some of these.
+//! It transforms scenarios and runs nothing. A lock that wakes under its own internal lock hangs its thread in some of
+//! these.
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -1,9 +1,9 @@
 //! Tells whether a child process can still do anything: the only place that looks at a process from outside.
 //!
-//! Of a worker of this harness it asks the kernel and not the clock. A process all of whose threads sleep, again and again
-//! without one of them having run in between, is blocked for good; one that has used more processor time than the limit
-//! since it last said something spins. A busy machine changes neither. A foreign worker may sleep for reasons of its own,
-//! so there, and there alone, a clock decides.
+//! Of a worker of this harness it asks the kernel and not the clock. A process all of whose threads sleep, again and
+//! again without one of them having run in between, is blocked for good; one that has used more processor time than the
+//! limit since it last said something spins. A busy machine changes neither. A foreign worker may sleep for reasons of
+//! its own, so there, and there alone, a clock decides.
 
 use std::time::{Duration, Instant};
 
@@ -37,8 +37,8 @@ pub enum Patience {
     Kernel(Duration),
     /// It says something within this time.
     Clock(Duration),
-    /// It says something within this time, or can still do something: a worker of this harness that starts may wait for a
-    /// disk, and on a busy machine for its turn.
+    /// It says something within this time, or can still do something: a worker of this harness that starts may wait for
+    /// a disk, and on a busy machine for its turn.
     Start(Duration),
 }
 
@@ -85,8 +85,9 @@ impl Watchdog {
         }
     }
 
-    /// Returns a watchdog for some threads of this process, by their numbers, which nothing but each other wakes. They wake
-    /// each other all the time, and one that was woken seems to sleep until its processor knows: so it looks longer.
+    /// Returns a watchdog for some threads of this process, by their numbers, which nothing but each other wakes. They
+    /// wake each other all the time, and one that was woken seems to sleep until its processor knows: so it looks
+    /// longer.
     pub(crate) fn of_threads(threads: Vec<i32>, spin_limit: Duration) -> Self {
         let own = Self::new(std::process::id(), Patience::Kernel(spin_limit));
         Self { threads: Some(threads), stillness: STILL_LOOKS_OF_THREADS, ..own }
@@ -99,8 +100,8 @@ impl Watchdog {
         (self.silence, self.last_look) = (Duration::ZERO, None);
     }
 
-    /// Looks at the child, and returns what it does if it will never say anything again. Only when nothing that it has said
-    /// is still unread: a child that waits for its parent sleeps too.
+    /// Looks at the child, and returns what it does if it will never say anything again. Only when nothing that it has
+    /// said is still unread: a child that waits for its parent sleeps too.
     pub fn look(&mut self) -> Option<Hang> {
         match self.patience {
             Patience::Kernel(spin_limit) => self.ask_kernel(spin_limit),
@@ -112,7 +113,8 @@ impl Watchdog {
         }
     }
 
-    /// Looks at a child that may be in a scripted pause: that is over within its time, and only then does silence count.
+    /// Looks at a child that may be in a scripted pause: that is over within its time, and only then does silence
+    /// count.
     pub fn look_after(&mut self, pause: Option<Duration>) -> Option<Hang> {
         match pause {
             Some(pause) if self.listen() < pause + PAUSE_GRACE => None,
@@ -120,8 +122,8 @@ impl Watchdog {
         }
     }
 
-    /// Returns how long the child has been silent while somebody listened: time in which this process was stopped, or the
-    /// machine was, does not count.
+    /// Returns how long the child has been silent while somebody listened: time in which this process was stopped, or
+    /// the machine was, does not count.
     fn listen(&mut self) -> Duration {
         let now = Instant::now();
         let since = self.last_look.replace(now).map_or(Duration::ZERO, |last| now - last);
@@ -151,8 +153,8 @@ fn activity(pid: u32, threads: Option<&[i32]>) -> Option<Activity> {
         Some(_) => 0,
     };
     let mut activity = Activity { all_asleep: true, switches: Vec::new(), processor_ms: 0 };
-    // One file a thread: the kernel clears away what was looked up below a process when it ends, and that costs more than
-    // reading it.
+    // One file a thread: the kernel clears away what was looked up below a process when it ends, and that costs more
+    // than reading it.
     for task in process.tasks().ok()?.flatten() {
         if let Some(threads) = threads {
             if !threads.contains(&task.tid) {

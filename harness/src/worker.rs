@@ -86,8 +86,8 @@ pub fn serve(backend: &dyn Backend) -> Result<(), WorkerError> {
 }
 
 /// Says what panicked, as the hook of the standard library does, with a backtrace only if `RUST_LIB_BACKTRACE` or
-/// `RUST_BACKTRACE` asks for one. That hook prints one unasked for every panic that ends the process, and reading the debug
-/// information of the whole program takes ten times as long as the run.
+/// `RUST_BACKTRACE` asks for one. That hook prints one unasked for every panic that ends the process, and reading the
+/// debug information of the whole program takes ten times as long as the run.
 fn say_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let mut stderr = std::io::stderr().lock();

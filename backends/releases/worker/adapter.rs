@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities};
 use harness::backend::LockLibrary;
 use harness::object::{Message, Object};
 use harness::primitive::{Declaration, Primitive};
-use harness::adapter::mutex::{self, AsyncMutex, MutexCapabilities};
 
 use crate::lacking::{HAS_TRY, Lacking};
 use crate::subject;

@@ -30,8 +30,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use harness::backend::{Backend, LockLibrary, Pair};
-use harness::subject::{Description, Subject};
 use harness::runtime::Runtime;
+use harness::subject::{Description, Subject};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

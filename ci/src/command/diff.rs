@@ -6,9 +6,10 @@ use std::path::Path;
 use harness::diff::{diff, render};
 use harness::report::{CellReport, json};
 
-use crate::backend_choice::{BackendChoice, matcher};
+use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
+use crate::glob::matcher;
 use crate::scenario_choice::{SuiteChoice, choose};
 use crate::{cells, output};
 

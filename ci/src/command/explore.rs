@@ -20,11 +20,11 @@ use harness::twists::Twist;
 use harness::verdict::Grade;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::backend_choice::matcher;
 use crate::budget::parse_budget;
 use crate::checkpoint::Checkpoint;
 use crate::explorations_file::{Explorations, Head, Place};
 use crate::failure::{Ending, Failure};
+use crate::glob::matcher;
 use crate::kept_file::{Kept, KeptFile};
 use crate::scenario_choice::SuiteChoice;
 use crate::{bootstrap, interrupt, output, twists};

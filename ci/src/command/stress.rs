@@ -19,9 +19,9 @@ use harness::verdict::Grade;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::explore::choose_locks;
-use crate::backend_choice::matcher;
 use crate::budget::parse_budget;
 use crate::failure::{Ending, Failure};
+use crate::glob::matcher;
 use crate::scenario_choice::SuiteChoice;
 use crate::{bootstrap, interrupt, output};
 

@@ -60,7 +60,8 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
     /// Returns what `{:?}` prints of the mutex.
     fn debug(&self) -> String;
 
-    /// Tells a guard that its task gives it away, where the library has a call for that. By default a guard is just moved.
+    /// Tells a guard that its task gives it away, where the library has a call for that. By default a guard is just
+    /// moved.
     fn sent(guard: &mut Self::Guard<'_>) {
         let _ = guard;
     }

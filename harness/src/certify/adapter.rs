@@ -1,8 +1,8 @@
 //! Looks for faults of an adapter itself: of the lines that say how a lock is acquired, or how a runtime spawns.
 //!
-//! The oracle judges locks, and takes for granted that an adapter translates. Here an adapter is asked by hand, one poll
-//! at a time, for what every lock and every runtime owes. No clock convicts the innocent: where a fault can only be seen
-//! by waiting, as a thread that does not come back, the wait is bounded by [`PATIENCE`].
+//! The oracle judges locks, and takes for granted that an adapter translates. Here an adapter is asked by hand, one
+//! poll at a time, for what every lock and every runtime owes. No clock convicts the innocent: where a fault can only
+//! be seen by waiting, as a thread that does not come back, the wait is bounded by [`PATIENCE`].
 
 mod bench;
 mod lock;

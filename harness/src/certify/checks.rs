@@ -20,7 +20,12 @@ const WAITER: &str = "mutex m\n\nA acquire m\nB acquire m\nB yield\nA release m\
 const ONE_LINE: &str = "mutex m\n\nA acquire m\nB acquire m\nA release m; cancel B\n";
 const ENDS: &str = "mutex m\n\nA acquire m\nB acquire m\nA panic\nabort B\nC acquire m\nC return\n";
 const CROWD: &str = "mutex m\n\nA acquire m\nB[1..257] acquire m\nA release m\n";
-const UNKNOWN: &[u8] = br#"{"job": {"job": 7, "name": "certify/unknown", "text": "mutex m\n\nA levitate m\n", "script": {"tasks": ["A"], "objects": [{"name": "m", "primitive": "mutex"}], "futures": [], "scopes": [], "within_micros": null, "lines": [[{"step": 0, "text": "A levitate m", "task": 0, "deed": {"task": {"verb": "levitate", "object": 0}}}]]}, "seat": "SEAT", "runs": 1}}"#;
+const UNKNOWN: &str = concat!(
+    r#"{"job": {"job": 7, "name": "certify/unknown", "text": "mutex m\n\nA levitate m\n", "#,
+    r#""script": {"tasks": ["A"], "objects": [{"name": "m", "primitive": "mutex"}], "futures": [], "scopes": [], "#,
+    r#""within_micros": null, "lines": [[{"step": 0, "text": "A levitate m", "task": 0, "#,
+    r#""deed": {"task": {"verb": "levitate", "object": 0}}}]]}, "seat": "SEAT", "runs": 1}}"#,
+);
 
 /// Makes every check.
 pub(super) fn all(command: &WorkerCommand, guard: Option<&PathBuf>, limit: Option<Duration>) -> Vec<Check> {
@@ -237,7 +242,7 @@ fn declines_the_unknown(bench: &Bench<'_>) -> Result<(), String> {
     let mut worker = bench.worker()?;
     let seat = worker.hello.seats[0];
     let name = serde_json::to_string(&seat).unwrap_or_default();
-    let order = String::from_utf8_lossy(UNKNOWN).replace("\"SEAT\"", &name);
+    let order = UNKNOWN.replace("\"SEAT\"", &name);
     worker.tell_text(order.as_bytes());
     loop {
         match worker.next_answer()? {

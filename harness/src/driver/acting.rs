@@ -75,8 +75,9 @@ impl Acting {
         (std::mem::take(&mut shared.gains), shared.pending.is_some())
     }
 
-    /// Carries out the first order for `event`, if there is one. Only a lock gets to see it: a runtime that puts a wake off
-    /// uses wakers too, on threads that it cannot spare. And only the script: the probes measure and must not disturb.
+    /// Carries out the first order for `event`, if there is one. Only a lock gets to see it: a runtime that puts a wake
+    /// off uses wakers too, on threads that it cannot spare. And only the script: the probes measure and must not
+    /// disturb.
     fn react(self: &Arc<Self>, event: WakerEvent) {
         if touched().is_none() || !matches!(self.run.at(), At::Step(_)) {
             return;

@@ -28,8 +28,8 @@ const _: () = assert!(TASKS_MAX <= POLLS_MAX as usize, "all the tasks of a scena
 /// enough but for a thread that has not reached the lock yet and waits for another thread inside the allocator.
 const SLEEPS_MIN: usize = 3;
 
-/// Runs `program` as often as `runs` says, with new tasks and new objects each time. There are fewer records if the runs were
-/// broken off or one has no outcome.
+/// Runs `program` as often as `runs` says, with new tasks and new objects each time. There are fewer records if the
+/// runs were broken off or one has no outcome.
 pub(super) async fn conduct<R: Runtime>(
     runtime: Arc<R>,
     make: MakeObject,
@@ -50,8 +50,8 @@ pub(super) async fn conduct<R: Runtime>(
     records
 }
 
-/// Runs the program until a run is valid: its script took less than its window allows. Whether a run is valid has nothing
-/// to do with what came of it. `None` if it is broken off before.
+/// Runs the program until a run is valid: its script took less than its window allows. Whether a run is valid has
+/// nothing to do with what came of it. `None` if it is broken off before.
 async fn valid_run<R: Runtime>(
     conductor: &mut Conductor<R>,
     listener: &Option<Listener>,
@@ -94,7 +94,8 @@ struct Conductor<R: Runtime> {
     runtime: Arc<R>,
     make: MakeObject,
     handles: Vec<Handle<R::Handle>>,
-    /// For how many events a run has room: the first for more than most have, each other for as many as the one before had.
+    /// For how many events a run has room: the first for more than most have, each other for as many as the one before
+    /// had.
     room: usize,
 }
 

@@ -122,8 +122,8 @@ impl Run {
         }
     }
 
-    /// Makes it another run of the same program, as it was when it was new, with the room that it has. It begins with no
-    /// object.
+    /// Makes it another run of the same program, as it was when it was new, with the room that it has. It begins with
+    /// no object.
     pub(super) fn begin_anew(&mut self) {
         // Every field, so that none that is added later is forgotten.
         let Self {

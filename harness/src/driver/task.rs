@@ -201,8 +201,8 @@ impl<R> Task<R> {
         self.hands.belongings.iter().fold(waits, |burden, belonging| burden | belonging.burden())
     }
 
-    /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives. Returns
-    /// the first panic that came out of it.
+    /// Drops everything, then tells the hub: in this order, or quiescence would be seen while a guard still lives.
+    /// Returns the first panic that came out of it.
     fn end(&mut self) -> Option<Box<dyn Any + Send>> {
         self.ended = true;
         self.take_gains();

@@ -134,8 +134,8 @@ impl Watch {
         end.map(|EndCell(end)| end)
     }
 
-    /// Records what the thread came back with, once: as the result of its step, or as an effect if that was `waits`. Its
-    /// task may stand still in a line, so whoever sees the end first tells it; the guard stays here for the task.
+    /// Records what the thread came back with, once: as the result of its step, or as an effect if that was `waits`.
+    /// Its task may stand still in a line, so whoever sees the end first tells it; the guard stays here for the task.
     pub(super) fn record_reply(&self, run: &Run) {
         let reply = match &*self.end.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(EndCell(Ok((reply, _)))) if !self.told.swap(true, Ordering::Relaxed) => reply.clone(),

@@ -1,4 +1,5 @@
-//! Confirms a schedule: prints it as a script, has the live driver replay that, and has the oracle judge the transcript.
+//! Confirms a schedule: prints it as a script, has the live driver replay that, and has the oracle judge the
+//! transcript.
 
 use std::sync::Arc;
 

@@ -105,7 +105,8 @@ pub(crate) struct Engine<S: Subject> {
     objects: Vec<Option<S::Object>>,
     slots: Vec<S::Slot>,
     free: Vec<usize>,
-    /// What was forgotten: never dropped while anybody looks, and then for good, or a long search would fill the memory.
+    /// What was forgotten: never dropped while anybody looks, and then for good, or a long search would fill the
+    /// memory.
     forgotten: Vec<S::Slot>,
     tasks: Vec<Task>,
     /// Who each task is to a lock that knows its holder.
@@ -221,8 +222,8 @@ impl<S: Subject> Engine<S> {
         offer
     }
 
-    /// Returns who has polled a kept future: it would have to poll that one as well if it took another waker, and a wake
-    /// that goes astray would be its own fault.
+    /// Returns who has polled a kept future: it would have to poll that one as well if it took another waker, and a
+    /// wake that goes astray would be its own fault.
     fn keepers(&self) -> u32 {
         let kept = self.tasks.iter().flat_map(|task| &task.belongings).filter_map(|it| it.kept);
         kept.filter(|kept| kept.since.is_some() && !kept.awaited).fold(0, |mask, kept| mask | 1 << kept.polled_by)
@@ -337,8 +338,8 @@ impl<S: Subject> Engine<S> {
         self.ready = if goes { self.ready | bit } else { self.ready & !bit };
     }
 
-    /// Passes over what the task cannot do, because a cancelled or refused acquire gave it nothing. Where others may send
-    /// it something, it waits for its turn instead.
+    /// Passes over what the task cannot do, because a cancelled or refused acquire gave it nothing. Where others may
+    /// send it something, it waits for its turn instead.
     fn skip(&mut self, task: TaskIndex) {
         while let Some(op) = self.plan.programs[task].get(self.tasks[task].pc) {
             if self.can(task, op.deed) {

@@ -1,7 +1,7 @@
 //! Looks for violations of one lock library, or for what tells two apart, with programs that it makes up.
 //!
-//! A finding is a script: the program and the schedule in one, as small as single changes make it. What comes of program
-//! N depends on the seed and on N alone, so that any number of threads or machines finds the same.
+//! A finding is a script: the program and the schedule in one, as small as single changes make it. What comes of
+//! program N depends on the seed and on N alone, so that any number of threads or machines finds the same.
 
 pub mod classes;
 pub mod export;

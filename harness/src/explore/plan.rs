@@ -77,7 +77,8 @@ impl Occasions {
 pub enum PlanError {
     /// It is a script.
     #[error(
-        "{scenario} has a script and no programs; run it with `keyalike run`, or give its tasks programs, such as `A: acquire m, release m`"
+        "{scenario} has a script and no programs; run it with `keyalike run`, or give its tasks programs, such as \
+             `A: acquire m, release m`"
     )]
     NotExplored {
         /// The scenario.
@@ -235,8 +236,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Returns for each task the others that do the same, and to whom the same may happen: to exchange them changes no more
-    /// than names. A set each, the task with index 0 in the lowest bit.
+    /// Returns for each task the others that do the same, and to whom the same may happen: to exchange them changes no
+    /// more than names. A set each, the task with index 0 in the lowest bit.
     pub(crate) fn alike(&self) -> Vec<u32> {
         let sent_to = |op: &Op| match op.deed {
             TaskDeed::SendGuard { to, .. } | TaskDeed::SendFuture { to, .. } => 1 << to,
@@ -308,7 +309,8 @@ fn explorable(task: TaskName, action: &Action) -> Result<(), &'static str> {
             "there is no budget outside of a runtime; leave it out and explore with --spent-budget, or write a script",
         ),
         Action::On { .. } => Err(
-            "a waker that acts inside the lock may never come back; leave it out and explore with --acting-wakers, or write a script",
+            "a waker that acts inside the lock may never come back; leave it out and explore with --acting-wakers, or \
+             write a script",
         ),
         Action::Repoll { .. } => Err("when a task is polled again is the explorer's choice"),
         _ => Ok(()),

@@ -47,7 +47,8 @@ pub(super) fn script(plan: &Plan, trace: &[Vec<Deed>]) -> Scenario {
     script
 }
 
-/// Returns how many choices at the end are polls that came to nothing and to no end: the live driver does them by itself.
+/// Returns how many choices at the end are polls that came to nothing and to no end: the live driver does them by
+/// itself.
 fn idle_polls(trace: &[Vec<Deed>]) -> usize {
     const FEW: usize = 3;
     let is_idle = |deeds: &&Vec<Deed>| {
@@ -64,8 +65,8 @@ fn flush(script: &mut Scenario, line: &mut Vec<Step>) {
     }
 }
 
-/// Returns the place from which nobody is woken any more, if the choices from `next` on are what the live driver does by
-/// itself.
+/// Returns the place from which nobody is woken any more, if the choices from `next` on are what the live driver does
+/// by itself.
 fn served(trace: &[Vec<Deed>], next: usize) -> Option<usize> {
     let mut next = next;
     loop {

@@ -56,8 +56,8 @@ impl Found {
 pub struct Report {
     /// What was explored.
     pub scenario: ScenarioName,
-    /// Sets of tasks that do the same, where schedules were left out that differ only in which of them did what: those of
-    /// a set begin in the order of their names.
+    /// Sets of tasks that do the same, where schedules were left out that differ only in which of them did what: those
+    /// of a set begin in the order of their names.
     #[serde(default)]
     pub alike: Vec<Vec<TaskName>>,
     /// How.

@@ -1,5 +1,5 @@
-//! Takes a strategy through the schedules of one plan: in rounds of units that any number of threads share, merged in the
-//! order of the units, so that the result is the same whoever ran which. Between two rounds it can be saved.
+//! Takes a strategy through the schedules of one plan: in rounds of units that any number of threads share, merged in
+//! the order of the units, so that the result is the same whoever ran which. Between two rounds it can be saved.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};

@@ -146,10 +146,11 @@ pub enum JoinError {
     },
 }
 
-/// Joins the pieces of all shards of one search, in the order of the shards. What comes of it is the piece of the whole.
+/// Joins the pieces of all shards of one search, in the order of the shards. What comes of it is the piece of the
+/// whole.
 ///
-/// Where a budget cuts off an exhaustive search depends on how it was split: each shard has its share. And a shard counts
-/// [`STRAYS_MAX`] further outcomes apart, beyond the [`OUTCOMES_MAX`] that it tells apart.
+/// Where a budget cuts off an exhaustive search depends on how it was split: each shard has its share. And a shard
+/// counts [`STRAYS_MAX`] further outcomes apart, beyond the [`OUTCOMES_MAX`] that it tells apart.
 ///
 /// # Errors
 ///

@@ -35,8 +35,8 @@ pub fn own_program() -> io::Result<PathBuf> {
     Ok(if path.is_file() || !running.exists() { path } else { running.to_owned() })
 }
 
-/// Returns a command that runs `program`; if there is a guard, which calls [`guard()`], the program ends with this process,
-/// and everything with it that it has started. The command needs a process group of its own.
+/// Returns a command that runs `program`; if there is a guard, which calls [`guard()`], the program ends with this
+/// process, and everything with it that it has started. The command needs a process group of its own.
 pub fn guarded(program: &Path, guard: Option<&Path>) -> Command {
     let Some(guard) = guard else { return Command::new(program) };
     let mut command = Command::new(guard);
@@ -48,8 +48,8 @@ pub fn guarded(program: &Path, guard: Option<&Path>) -> Command {
 #[cfg(unix)]
 const LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// Runs a worker with the standard streams of this process, ends as it ends, and ends it, with all that it has started, if
-/// the process `parent` goes away.
+/// Runs a worker with the standard streams of this process, ends as it ends, and ends it, with all that it has started,
+/// if the process `parent` goes away.
 ///
 /// # Errors
 ///

@@ -175,7 +175,8 @@ fn accepts(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
     warnings
 }
 
-/// Warns of conditions on a result that no step ever has: such a line never applies, and what it was to accept violates.
+/// Warns of conditions on a result that no step ever has: such a line never applies, and what it was to accept
+/// violates.
 fn results(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
     let asked = scenario.accepts.iter().flat_map(|accept| &accept.conditions).zip(locations.results.iter().flatten());
     let unknown = asked.filter(|(condition, _)| !is_result(&condition.gives));

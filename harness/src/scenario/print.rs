@@ -1,6 +1,7 @@
 //! Prints a scenario and its parts in canonical form, which parses back to the same value.
 //!
-//! A value built by hand may hold what no text can say, such as a comment with a line break; [`Scenario::check`] finds it.
+//! A value built by hand may hold what no text can say, such as a comment with a line break; [`Scenario::check`] finds
+//! it.
 
 use std::fmt::{self, Display, Write};
 
@@ -40,8 +41,8 @@ pub enum CheckError {
     },
     /// The text is another scenario.
     #[error(
-        "{name} is read back as another scenario; remove line breaks and outer spaces from its texts, the gap above its \
-         first line, and closing comments that close nothing"
+        "{name} is read back as another scenario; remove line breaks and outer spaces from its texts, the gap above \
+         its first line, and closing comments that close nothing"
     )]
     Changed {
         /// The scenario.

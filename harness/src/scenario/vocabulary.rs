@@ -224,8 +224,8 @@ pub fn primitive(word: &str) -> Option<Primitive> {
 /// Result of a step in which a thread hung or the process ended.
 pub const DOES_NOT_COME_BACK: &str = "does not come back";
 
-/// What a step, or what followed from it for a task, is said to give; behind some of them stands an object, a future or a
-/// reason. It is the list of the words that a transcript is rendered with.
+/// What a step, or what followed from it for a task, is said to give; behind some of them stands an object, a future or
+/// a reason. It is the list of the words that a transcript is rendered with.
 pub const RESULTS: &[&str] = &[
     "acquired",
     "waits",

@@ -142,8 +142,8 @@ impl Player {
         }
     }
 
-    /// Returns whether the task has what the action needs. What it cannot do because an acquire gave it nothing, it passes
-    /// over, as the explorer does.
+    /// Returns whether the task has what the action needs. What it cannot do because an acquire gave it nothing, it
+    /// passes over, as the explorer does.
     fn can(&self, deed: TaskDeed) -> bool {
         match deed {
             TaskDeed::Release { object } => self.guard(object).is_some(),

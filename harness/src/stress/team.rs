@@ -1,8 +1,9 @@
 //! The threads of one program: where they meet, how it is known that nothing can go on, and what that comes to.
 //!
-//! A thread is counted while it can do anything by itself: from the beginning of a phase until it parks or is done. A wake
-//! counts its thread again before it becomes visible, and every wake comes from a thread that is counted. So the one that
-//! brings the count to zero knows that all stand still for good, and it alone judges and begins the next phase.
+//! A thread is counted while it can do anything by itself: from the beginning of a phase until it parks or is done. A
+//! wake counts its thread again before it becomes visible, and every wake comes from a thread that is counted. So the
+//! one that brings the count to zero knows that all stand still for good, and it alone judges and begins the next
+//! phase.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -262,8 +262,8 @@ impl Replay {
         self.waits.push(Wait { task, object, claim, turns, future, begun_by, thread, since, overtaken, woken });
     }
 
-    /// Returns whether a task was told within the poll that ends now. What it was told before does not count; but whoever
-    /// gives way, and wakes the task within its poll, asks to be polled again.
+    /// Returns whether a task was told within the poll that ends now. What it was told before does not count; but
+    /// whoever gives way, and wakes the task within its poll, asks to be polled again.
     fn is_told(&self, at: At, task: TaskIndex, object: ObjectIndex) -> bool {
         let is_it = |(when, who, by): &(At, TaskIndex, Option<ObjectIndex>)| {
             (*when, *who) == (at, task) && by.is_none_or(|by| by == object)

@@ -1,5 +1,5 @@
-//! Where an adapter is asked: on a thread of its own, so that a call that does not come back is seen, and with wakers that
-//! remember where they were woken.
+//! Where an adapter is asked: on a thread of its own, so that a call that does not come back is seen, and with wakers
+//! that remember where they were woken.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};

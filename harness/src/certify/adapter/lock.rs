@@ -99,8 +99,8 @@ impl Hand {
         Err(convict(
             Fault::BusyWait,
             format!(
-                "an acquire that must wait woke itself after each of {POLLS_MAX} polls; wait for the release, and let that \
-                 wake"
+                "an acquire that must wait woke itself after each of {POLLS_MAX} polls; wait for the release, and let \
+                 that wake"
             ),
         ))
     }
@@ -165,8 +165,8 @@ fn why_pending(object: &Arc<dyn Object>, hand: Hand, doing: &Doing) -> Result<Co
     Ok(match (was_free, is_free(object, doing)?) {
         (false, true) => convict(
             Fault::AcquiresTwice,
-            "an acquire of a free lock waits, and the lock is held as long as it does: it took the lock, and waits to take \
-             it again; acquire once",
+            "an acquire of a free lock waits, and the lock is held as long as it does: it took the lock, and waits to \
+             take it again; acquire once",
         ),
         _ => convict(Fault::WaitsForAFreeLock, "an acquire of a lock that nobody holds waits"),
     })
@@ -248,8 +248,8 @@ fn held_lock(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
     }
 }
 
-/// Returns an acquire that waits for a held lock. Nothing for a lock that knows that the task which asks is the holder's
-/// own: then a run has to show it.
+/// Returns an acquire that waits for a held lock. Nothing for a lock that knows that the task which asks is the
+/// holder's own: then a run has to show it.
 fn wait(object: &Arc<dyn Object>, doing: &Doing) -> Result<Option<Hand>, Conviction> {
     doing.begin(Fault::BlocksItsThread, "an acquire of a held lock");
     let mut hand = Hand::acquire(object);
@@ -288,8 +288,8 @@ fn hand_over(make: MakeObject, doing: &Doing) -> Result<(), Conviction> {
         true => Err(convict(
             Fault::AcquiresTwice,
             format!(
-                "a waiter was woken by a release, and its own poll woke the next one, as a release does; then it {}: it took \
-                 the lock, released it and acquired it again; acquire once",
+                "a waiter was woken by a release, and its own poll woke the next one, as a release does; then it {}: \
+                 it took the lock, released it and acquired it again; acquire once",
                 if is_granted { "was granted the lock" } else { "waited again" }
             ),
         )),
@@ -373,8 +373,8 @@ fn capabilities<R: Runtime>(bench: &Bench<R>, adapter: &Adapter) -> Option<Convi
         match blocks() {
             true => Err(convict(
                 Fault::CapabilityUndeclared,
-                "`acquire_blocking` grants a free lock and is not declared, so no scenario uses it; add `.with_blocking()` \
-                 to the capabilities",
+                "`acquire_blocking` grants a free lock and is not declared, so no scenario uses it; add \
+                 `.with_blocking()` to the capabilities",
             )),
             false => Ok(()),
         }

@@ -15,8 +15,8 @@ const RUNS: usize = 64;
 
 /// Scripts whose outcome hangs on no clock and on no race, whatever the policy of the lock.
 const SCRIPTS: &[&str] = &[
-    "mutex m\n\nA acquire m\nB acquire m\nC acquire m\nD try-acquire m\nD is-locked m\nD debug m\nA release m\nB release m\n\
-     C release m\nD acquire m\n",
+    "mutex m\n\nA acquire m\nB acquire m\nC acquire m\nD try-acquire m\nD is-locked m\nD debug m\nA release m\n\
+     B release m\nC release m\nD acquire m\n",
     "mutex m\n\nA acquire m\nB acquire m\nC acquire m\ncancel B\nA release m\nC release m\nA acquire m\n",
     "mutex m\nmutex n\n\nA acquire m\nB acquire n\nC acquire m\nA release m\nC debug n\nC release m\nB release n\n",
     "mutex m\n\nA acquire m\nB acquire m\nA return\nB release m\nC try-acquire m\nC release m\nC debug m\n",

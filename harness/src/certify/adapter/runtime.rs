@@ -11,8 +11,8 @@ use super::bench::{Bench, Doing, Stop, lock};
 use super::{Conviction, Fault, convict};
 use crate::runtime::{Ending, Runtime};
 
-/// How long a task or the drop of its future takes its time, so that who returns too early is seen to. It decides nothing
-/// for who waits.
+/// How long a task or the drop of its future takes its time, so that who returns too early is seen to. It decides
+/// nothing for who waits.
 const SLOWNESS: Duration = Duration::from_millis(20);
 
 type Check<R> = fn(&Arc<R>, &Doing) -> Result<(), Conviction>;

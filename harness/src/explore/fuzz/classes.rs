@@ -1,7 +1,7 @@
 //! Which findings have one cause: five hundred programs that meet one behaviour are one finding.
 //!
-//! Told by the kind of the finding, and by the shape of its smallest script: who does what there, without names and ways
-//! of doing it. A script whose shape has that of a smaller one in it, with the same kind, shows the same.
+//! Told by the kind of the finding, and by the shape of its smallest script: who does what there, without names and
+//! ways of doing it. A script whose shape has that of a smaller one in it, with the same kind, shows the same.
 
 use std::collections::BTreeSet;
 
@@ -65,8 +65,8 @@ pub fn classes(findings: &[Finding]) -> Vec<Class> {
     drafts.into_iter().map(class).collect()
 }
 
-/// Returns what a kind says of the cause: in which way one asks or lets go does not matter, nor how one hears that it is
-/// taken.
+/// Returns what a kind says of the cause: in which way one asks or lets go does not matter, nor how one hears that it
+/// is taken.
 fn cause(kind: &Kind) -> (&'static str, &'static str, &'static str) {
     let Kind::Difference { step, left, right } = kind else {
         return match kind {

@@ -1,4 +1,5 @@
-//! Hands a finding over: as a scenario of a suite, and as a program that shows it on the bare library, with nothing else.
+//! Hands a finding over: as a scenario of a suite, and as a program that shows it on the bare library, with nothing
+//! else.
 //!
 //! How a library is called comes from its adapter; what is done comes from the script.
 
@@ -106,8 +107,8 @@ fn accept(verdict: Verdict) -> Accept {
 /// The part of a bare program that is the same for every finding.
 const RUN: &str = include_str!("bare_program.rs");
 
-/// Returns the program that shows what the library of `syntax`, in its release `version`, does in a script: it exits 0 if
-/// that is what `outcome` says.
+/// Returns the program that shows what the library of `syntax`, in its release `version`, does in a script: it exits 0
+/// if that is what `outcome` says.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! Makes up programs: an explored scenario from a seed and a number, always the same.
 //!
-//! Made of pieces that tasks are written of, not of single actions, so that most steps can be taken; and now and then of
-//! an action that fits nowhere.
+//! Made of pieces that tasks are written of, not of single actions, so that most steps can be taken; and now and then
+//! of an action that fits nowhere.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

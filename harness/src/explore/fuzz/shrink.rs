@@ -1,5 +1,5 @@
-//! Makes a scenario as small as it can be while something stays true of it: greedy, one change after the other, the same
-//! result for the same scenario.
+//! Makes a scenario as small as it can be while something stays true of it: greedy, one change after the other, the
+//! same result for the same scenario.
 //!
 //! A script holds its program and its schedule at once, so a smaller script has less of both.
 

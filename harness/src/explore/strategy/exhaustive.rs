@@ -93,7 +93,8 @@ impl Exhaustive {
     /// Believes the run that took another course than the one before it, from where they part: only a lock that reads a
     /// clock can do that, and which of the two was disturbed nobody can say. What was seen stays seen.
     ///
-    /// Returns false if they part in the choices that this part of the tree begins with: those are not its own to change.
+    /// Returns false if they part in the choices that this part of the tree begins with: those are not its own to
+    /// change.
     pub(crate) fn correct(&mut self) -> bool {
         let is_own = self.depth >= self.floor;
         if is_own {

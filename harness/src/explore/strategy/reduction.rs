@@ -33,9 +33,9 @@ impl Reduction {
         self.commutes && one.task() != other.task() && touched & others == 0 && !shares_bound
     }
 
-    /// Takes out of `untried` the tasks that would begin before one that is alike and comes before them: until the first of
-    /// them begins nothing tells them apart, so that to exchange them gives a schedule for a schedule (Clarke, Enders,
-    /// Filkorn and Jha, "Exploiting symmetry in temporal logic model checking", 1996).
+    /// Takes out of `untried` the tasks that would begin before one that is alike and comes before them: until the
+    /// first of them begins nothing tells them apart, so that to exchange them gives a schedule for a schedule (Clarke,
+    /// Enders, Filkorn and Jha, "Exploiting symmetry in temporal logic model checking", 1996).
     pub(super) fn leave_one_of_alike(&self, untried: &mut Choices, taken: impl Iterator<Item = Choice>) {
         if self.alike.is_empty() {
             return;
