@@ -15,7 +15,7 @@ use rstest::rstest;
 
 /// A search that has several outcomes, takes several rounds, and comes to its end.
 const SCENARIO: &str =
-    "mutex m\n\nA[1..3]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n";
+    "mutex m\n\nA[1..3]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 repoll\n";
 
 impl Place {
     /// Runs the exploration, and returns its standard output.

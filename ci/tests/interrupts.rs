@@ -18,7 +18,7 @@ const SIGINT: u32 = 2;
 
 /// A program of which every search takes long.
 const SCENARIO: &str =
-    "mutex m\n\nA[1..5]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n";
+    "mutex m\n\nA[1..5]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 repoll\n";
 
 /// Returns the exploration of a place by one thread, so that it takes long.
 fn serial(place: &Place, arguments: &[&str]) -> Command {

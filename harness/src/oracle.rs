@@ -92,9 +92,9 @@ pub fn judge(transcript: &Transcript) -> Judgement {
 /// Returns whether an event is what came of a poll with another waker.
 fn renews(program: &Program, event: &Event) -> bool {
     let At::Step(step) = event.at else { return false };
-    let is_anew = matches!(program.steps[step].what, Deed::Task(TaskDeed::Resume { anew: true }));
+    let has_new_waker = matches!(program.steps[step].what, Deed::Task(TaskDeed::Repoll { new_waker: true }));
     let is_result = event.role == Role::Result && event.task == program.steps[step].task;
-    is_anew && is_result && !matches!(event.what, What::NotRun { .. })
+    has_new_waker && is_result && !matches!(event.what, What::NotRun { .. })
 }
 
 /// Returns the line of the script that an event belongs to.

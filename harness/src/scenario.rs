@@ -152,10 +152,12 @@ pub enum Action {
         /// The object whose guard goes.
         object: ObjectName,
     },
-    /// `resume`, `resume anew`: polls what the task waits for, woken or not.
-    Resume {
+    /// `repoll`, `repoll new-waker`: polls what the task waits for, woken or not. JSON keeps the former names.
+    #[serde(rename = "resume")]
+    Repoll {
         /// With another waker. The wakers that the task gave out before come to nothing from now on.
-        anew: bool,
+        #[serde(rename = "anew")]
+        new_waker: bool,
     },
     /// `forget m`: leaks the guard, as `std::mem::forget` does.
     Forget {
@@ -386,7 +388,7 @@ impl Step {
     pub fn is_occasion(&self) -> bool {
         matches!(
             self,
-            Step::Conductor(Conduct::Cancel(_) | Conduct::Abort(_)) | Step::Task { action: Action::Resume { .. }, .. }
+            Step::Conductor(Conduct::Cancel(_) | Conduct::Abort(_)) | Step::Task { action: Action::Repoll { .. }, .. }
         )
     }
 

@@ -113,7 +113,7 @@ fn explored_scenarios_have_their_sets_of_outcomes(#[case] faces: &[&str]) {
 fn threads_and_checkpoints_change_nothing(
     #[values(Strategy::Exhaustive, Strategy::Random, Strategy::Pct, Strategy::Portfolio)] strategy: Strategy,
 ) {
-    let text = "mutex m\n\nA[1..4]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n";
+    let text = "mutex m\n\nA[1..4]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 repoll\n";
     let plan = Arc::new(plan(text));
     let options =
         Options { strategy, budget: Budget::Schedules(300_000), seed: 3, stop_at_fault: false, ..Options::default() };
@@ -135,7 +135,7 @@ fn threads_and_checkpoints_change_nothing(
 const SHARDED: [&str; 5] = [
     "mutex m\n\nA[1..3]: acquire m, yield, release m\n",
     "mutex m\nmutex n\n\nA: acquire m, release m\nB: acquire n, release n\nC: acquire m, release m\n",
-    "mutex m\n\nA[1..3]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 resume\n",
+    "mutex m\n\nA[1..3]: acquire m, release m, acquire m, release m\ncancel A1\nabort A2\nA3 repoll\n",
     "mutex m\nmutex n\n\nA: acquire m, release m, acquire n, release n\n\
      B: acquire n, release n, acquire m, release m\nC: acquire m, release m\ncancel A\nabort B\n",
     "mutex m\n\nA: acquire m, release m\n",
@@ -258,7 +258,7 @@ fn tasks_that_are_alike_lose_no_outcome(
         "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\nD: try-acquire m\n",
         "mutex m\n\nA: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\nD: acquire m\n         cancel A\ncancel B\ncancel C\n",
         "mutex m\nmutex n\n\nA: acquire m, release m, acquire n\nB: acquire m, release m, acquire n\n         C: acquire m, release m, acquire n\nD: acquire n, panic\nabort D\n",
-        "mutex m\n\nA: start x acquire m, poll x, release m\nB: start x acquire m, poll x, release m\n         C: start x acquire m, poll x, release m\nA resume anew\nB resume anew\nC resume anew\n"
+        "mutex m\n\nA: start x acquire m, poll x, release m\nB: start x acquire m, poll x, release m\n         C: start x acquire m, poll x, release m\nA repoll new-waker\nB repoll new-waker\nC repoll new-waker\n"
     )]
     text: &str,
 ) {

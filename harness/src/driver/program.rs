@@ -69,7 +69,11 @@ pub enum TaskDeed {
     Ask { request: Request, object: ObjectIndex, place: Place },
     Release { object: ObjectIndex },
     ReleaseElsewhere { object: ObjectIndex },
-    Resume { anew: bool },
+    #[serde(rename = "resume")]
+    Repoll {
+        #[serde(rename = "anew")]
+        new_waker: bool,
+    },
     Forget { object: ObjectIndex },
     SendGuard { object: ObjectIndex, to: TaskIndex },
     SendFuture { future: NameIndex, to: TaskIndex },
@@ -256,7 +260,7 @@ impl Program {
             },
             Action::Release { object } => TaskDeed::Release { object: self.object(line, object)? },
             Action::ReleaseElsewhere { object } => TaskDeed::ReleaseElsewhere { object: self.object(line, object)? },
-            Action::Resume { anew } => TaskDeed::Resume { anew: *anew },
+            Action::Repoll { new_waker } => TaskDeed::Repoll { new_waker: *new_waker },
             Action::Forget { object } => TaskDeed::Forget { object: self.object(line, object)? },
             Action::Send { what: Parcel::Guard(object), to } => {
                 TaskDeed::SendGuard { object: self.object(line, object)?, to: self.task(*to) }

@@ -397,7 +397,7 @@ impl<R: Runtime> Worker<'_, R> {
             unreachable!("the conductor takes its own steps");
         };
         let taken = match (&self.hands.waiting, deed) {
-            (_, TaskDeed::Resume { anew }) => self.resume_by_step(anew),
+            (_, TaskDeed::Repoll { new_waker }) => self.repoll_by_step(new_waker),
             (Waiting::Nothing, deed) => self.act(step, deed),
             _ => Err(Reason::Waits),
         };
@@ -432,7 +432,7 @@ impl<R: Runtime> Worker<'_, R> {
                     resume_unwind(payload);
                 }
             }
-            TaskDeed::Resume { .. } => unreachable!("a step that resumes is taken by a task that waits"),
+            TaskDeed::Repoll { .. } => unreachable!("a step that polls again is taken by a task that waits"),
             TaskDeed::Forget { object } => {
                 std::mem::forget(self.hands.take_guard(object)?);
                 self.hands.result(What::Forgotten { object });
@@ -610,7 +610,7 @@ impl<R: Runtime> Worker<'_, R> {
     }
 
     /// Polls what the task waits for, because a step says so: instead of the poll that it was woken for, if it was.
-    fn resume_by_step(&mut self, anew: bool) -> Result<Flow, Reason> {
+    fn repoll_by_step(&mut self, new_waker: bool) -> Result<Flow, Reason> {
         match self.hands.waiting {
             Waiting::Nothing | Waiting::Yield => return Err(Reason::DoesNotWait),
             Waiting::Thread(_) => return Err(Reason::BlocksThread),
@@ -618,7 +618,7 @@ impl<R: Runtime> Worker<'_, R> {
         }
         self.hands.run.hub.unqueue(self.hands.index);
         // A waker that acts stays, with its orders.
-        if anew && self.acting.is_none() {
+        if new_waker && self.acting.is_none() {
             *self.waker = self.hands.run.renew_waker(self.hands.index);
         }
         self.go_on();

@@ -211,7 +211,7 @@ impl Plan {
             match step {
                 Step::Conductor(Conduct::Cancel(_)) => plan.occasions.cancel |= bit,
                 Step::Conductor(Conduct::Abort(_)) => plan.occasions.abort |= bit,
-                Step::Task { action: Action::Resume { anew: true }, .. } => plan.occasions.resume_anew |= bit,
+                Step::Task { action: Action::Repoll { new_waker: true }, .. } => plan.occasions.resume_anew |= bit,
                 _ => plan.occasions.resume |= bit,
             }
         }
@@ -288,7 +288,7 @@ fn explorable(task: TaskName, action: &Action) -> Result<(), &'static str> {
         Action::On { .. } => Err(
             "a waker that acts inside the lock may never come back; leave it out and explore with --acting-wakers, or write a script",
         ),
-        Action::Resume { .. } => Err("when a task is resumed is the explorer's choice"),
+        Action::Repoll { .. } => Err("when a task is polled again is the explorer's choice"),
         _ => Ok(()),
     }
 }

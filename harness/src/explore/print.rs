@@ -2,7 +2,7 @@
 //!
 //! A line ends where nobody is woken, or where the live driver, which polls the woken in the order of their wakes, does by
 //! itself what the schedule does next. In between the steps stand on one line, and a woken task that comes to its turn is
-//! resumed by a step.
+//! polled by a step.
 
 use super::engine::Deed;
 use super::plan::Plan;
@@ -106,7 +106,7 @@ fn step(plan: &Plan, deed: &Deed) -> Option<Step> {
             let op = plan.programs[*task].iter().find(|known| known.number == *op)?;
             Step::Task { who: who(*task), action: op.action.clone() }
         }
-        Deed::Woken(task) => Step::Task { who: who(*task), action: Action::Resume { anew: false } },
+        Deed::Woken(task) => Step::Task { who: who(*task), action: Action::Repoll { new_waker: false } },
         Deed::Occasion(choice) => occasion(who(choice.task()), *choice)?,
         Deed::Begun | Deed::Rung(_) | Deed::Granted { .. } | Deed::NotRun | Deed::After { .. } => return None,
     })
@@ -116,8 +116,8 @@ fn occasion(who: Who, choice: Choice) -> Option<Step> {
     Some(match choice.kind() {
         Kind::Cancel => Step::Conductor(Conduct::Cancel(who)),
         Kind::Abort => Step::Conductor(Conduct::Abort(who)),
-        Kind::Resume => Step::Task { who, action: Action::Resume { anew: false } },
-        Kind::ResumeAnew => Step::Task { who, action: Action::Resume { anew: true } },
+        Kind::Resume => Step::Task { who, action: Action::Repoll { new_waker: false } },
+        Kind::ResumeAnew => Step::Task { who, action: Action::Repoll { new_waker: true } },
         Kind::Go | Kind::Stop => return None,
     })
 }

@@ -443,7 +443,7 @@ impl<'t> Reader<'t> {
                     let fault =
                         Diagnostic::error(*location, "an explored scenario has no order of its own for this step")
                             .expecting("the program of a task, such as `A: acquire m, release m`")
-                            .expecting("`cancel B`, `abort B`, `B resume` or `B resume anew` on a line of its own")
+                            .expecting("`cancel B`, `abort B`, `B repoll` or `B repoll new-waker` on a line of its own")
                             .hinting("what stands on a line of its own may happen once, at any time, or not at all");
                     self.errors.push(fault);
                 }

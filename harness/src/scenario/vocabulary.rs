@@ -57,10 +57,10 @@ pub const VOCABULARY: &[Entry] = &[
     entry(Role::Task, "release", "OBJECT [elsewhere]", "A release m", "drops the guard that it acquired last"),
     entry(
         Role::Task,
-        "resume",
-        "[anew]",
-        "B resume",
-        "polls what it waits for, woken or not; anew: with another waker",
+        "repoll",
+        "[new-waker]",
+        "B repoll",
+        "polls what it waits for, woken or not; new-waker: with another waker",
     ),
     entry(Role::Task, "forget", "OBJECT", "A forget m", "leaks the guard that it acquired last"),
     entry(Role::Task, "send", "OBJECT|FUTURE TASK", "A send m B", "moves a guard or a kept future to a task"),
@@ -96,6 +96,9 @@ pub const VOCABULARY: &[Entry] = &[
     ),
 ];
 
+/// Former verbs of a task, each with the verb that replaced it. The parser reads both, and prints the new one.
+pub const FORMER_VERBS: &[(&str, &str)] = &[("resume", "repoll")];
+
 /// The primitives that the language is meant to have and this version lacks.
 pub const PLANNED_PRIMITIVES: &[&str] = &["rwlock", "semaphore", "condvar", "barrier", "notify", "once"];
 
@@ -116,6 +119,11 @@ pub fn entries(role: Role) -> impl Iterator<Item = &'static Entry> {
 /// Returns the entry of `word` in `role`, if there is one.
 pub fn find(role: Role, word: &str) -> Option<&'static Entry> {
     entries(role).find(|entry| entry.word == word)
+}
+
+/// Returns the verb that replaced `verb`, or `verb` itself if nothing did.
+pub fn current(verb: &str) -> &str {
+    FORMER_VERBS.iter().find(|(former, _)| *former == verb).map_or(verb, |(_, current)| current)
 }
 
 /// Returns the primitive that `word` declares an object of, if this version has it.

@@ -19,8 +19,8 @@ const DEEDS: [&str; 6] = [
 /// More than two tasks, and what may happen to them.
 const CROWDS: [&str; 5] = [
     "A: acquire m, release m\nB: acquire m, release m\ncancel B\n",
-    "A: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\ncancel B\nC resume\n",
-    "A: acquire m, release m\nB: acquire m, release m\nC: try-acquire m, release m\nB resume anew\n",
+    "A: acquire m, release m\nB: acquire m, release m\nC: acquire m, release m\ncancel B\nC repoll\n",
+    "A: acquire m, release m\nB: acquire m, release m\nC: try-acquire m, release m\nB repoll new-waker\n",
     "A[1..4]: acquire m, release m, acquire m, release m\nabort A2\n",
     "A: acquire m, release m\nB: start x acquire m, drop x, release m\nC: acquire m, release m\n",
 ];

@@ -56,6 +56,26 @@ proptest! {
     }
 }
 
+/// A verb that got another name is read under both, and printed under the new one.
+#[rstest]
+#[case::plain("A resume", "A repoll")]
+#[case::new_waker("A resume anew", "A repoll new-waker")]
+#[case::crowd("A[1..3] resume anew", "A[1..3] repoll new-waker")]
+fn former_verb_is_rewritten(#[case] former: &str, #[case] current: &str) {
+    let text = |step: &str| format!("mutex m\n\n{step}\n\naccept completed  if \"{step}\" gives \"waits\"  conforms\n");
+    let formatted = format(name(), &text(former));
+    assert_eq!(formatted, format(name(), &text(current)));
+    assert!(formatted.expect("both are read").contains(current));
+}
+
+/// Workers and stored searches know the step by its former name.
+#[test]
+fn a_verb_keeps_its_name_in_json() {
+    let step = parse_step("A repoll new-waker", &[]).expect("a step");
+    let json = serde_json::to_string(&step).expect("a step can be serialised");
+    assert!(json.contains(r#""action":{"resume":{"anew":true}}"#), "{json}");
+}
+
 /// Removes the spaces behind the colon and the commas of a program, if the line is one.
 fn narrow(line: &str) -> String {
     if !line.starts_with(|first: char| first.is_ascii_uppercase()) {

@@ -53,13 +53,13 @@ pub(crate) fn scenario() -> impl Strategy<Value = Scenario> {
 /// Any explored scenario that a text can say.
 pub(crate) fn explored() -> impl Strategy<Value = Scenario> {
     scenario().prop_flat_map(|scenario| {
-        let no_resume = |action: &Action| !matches!(action, Action::Resume { .. });
-        let turn = vec(action(scenario.objects.clone()).prop_filter("the explorer's choice", no_resume), 1..3);
+        let no_repoll = |action: &Action| !matches!(action, Action::Repoll { .. });
+        let turn = vec(action(scenario.objects.clone()).prop_filter("the explorer's choice", no_repoll), 1..3);
         let programs = vec((vec(turn, 1..4), comments(), option::of(comment())), 1..5);
         let occasion = prop_oneof![
             who().prop_map(|who| Step::Conductor(Conduct::Cancel(who))),
             who().prop_map(|who| Step::Conductor(Conduct::Abort(who))),
-            (who(), any::<bool>()).prop_map(|(who, anew)| Step::Task { who, action: Action::Resume { anew } }),
+            (who(), any::<bool>()).prop_map(|(who, new_waker)| Step::Task { who, action: Action::Repoll { new_waker } }),
         ];
         (Just(scenario), programs, vec(occasion, 0..3)).prop_map(|(scenario, programs, occasions)| {
             let programs = programs.into_iter().zip('A'..).enumerate();
@@ -137,7 +137,7 @@ fn action(objects: Vec<Object>) -> BoxedStrategy<Action> {
         Just(Action::Return),
         Just(Action::Yield),
         Just(Action::SpendBudget),
-        any::<bool>().prop_map(|anew| Action::Resume { anew }),
+        any::<bool>().prop_map(|new_waker| Action::Repoll { new_waker }),
         span().prop_map(|span| Action::Hold { span }),
         future().prop_map(|future| Action::Poll { future }),
         future().prop_map(|future| Action::Await { future }),

@@ -283,11 +283,11 @@ impl Run {
     }
 
     /// Polls a task that was not woken, with another waker if it is to be.
-    fn resume(&mut self, task: usize, anew: bool) {
+    fn repoll(&mut self, task: usize, new_waker: bool) {
         if self.tasks[task].ended || self.tasks[task].wait.is_none() {
             return;
         }
-        if anew {
+        if new_waker {
             let (age, woken) = (self.tasks[task].wakes.age + 1, Arc::clone(&self.woken));
             self.tasks[task].wakes = Arc::new(Wakes { task, age, count: AtomicUsize::new(0), woken });
         }

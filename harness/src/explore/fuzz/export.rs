@@ -231,13 +231,13 @@ impl Numbers<'_> {
                     step.to_string()
                 ));
             }
-            Action::Resume { anew } => return Ok(format!("run.resume({task}, {anew});")),
+            Action::Repoll { new_waker } => return Ok(format!("run.repoll({task}, {new_waker});")),
             _ => return cannot(),
         };
         Ok(format!("run.step({task}, {:?}, |run| run.{call});", step.to_string()))
     }
 
-    /// Returns what a bare program says where the outcome is `lines`: what came of each step but of a resume, who was
+    /// Returns what a bare program says where the outcome is `lines`: what came of each step but of a repoll, who was
     /// granted, and what the locks said when they were tried.
     fn expected(&self, lines: &[String]) -> Vec<String> {
         let mut expected = Vec::new();
@@ -251,7 +251,7 @@ impl Numbers<'_> {
                 continue;
             }
             let Some(step) = steps.by_ref().find(|step| step.to_string() == left) else { continue };
-            if let Step::Task { who, action: Action::Resume { .. } } = step {
+            if let Step::Task { who, action: Action::Repoll { .. } } = step {
                 if parts.first() == Some(&"acquired") {
                     expected.push(format!("{who} acquired"));
                 }

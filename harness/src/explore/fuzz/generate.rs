@@ -208,8 +208,8 @@ impl Maker<'_> {
         let all = [
             (50, Step::Conductor(Conduct::Cancel(who))),
             (15, Step::Conductor(Conduct::Abort(who))),
-            (25, Step::Task { who, action: Action::Resume { anew: false } }),
-            (20, Step::Task { who, action: Action::Resume { anew: true } }),
+            (25, Step::Task { who, action: Action::Repoll { new_waker: false } }),
+            (20, Step::Task { who, action: Action::Repoll { new_waker: true } }),
         ];
         all.into_iter().filter(|(percent, _)| self.random.below(100) < *percent).map(|(_, step)| step).collect()
     }

@@ -77,8 +77,8 @@ fn special(step: &Step) -> usize {
         Action::Start { .. } | Action::Prepare { .. } | Action::Drop { .. } => 3,
         Action::Poll { .. } | Action::Await { .. } => 3,
         Action::Return | Action::ReleaseElsewhere { .. } => 2,
-        Action::Resume { anew: false } => 2,
-        Action::Resume { anew: true } => 3,
+        Action::Repoll { new_waker: false } => 2,
+        Action::Repoll { new_waker: true } => 3,
         Action::Panic | Action::AwaitRef { .. } => 4,
         _ => 5,
     };
@@ -208,7 +208,7 @@ fn plainer(scenario: &Scenario, step: &Step) -> Vec<Step> {
             releases.chain(ends).collect()
         }
         Action::AwaitRef { future } => vec![Action::Await { future: future.clone() }],
-        Action::Resume { anew: true } => vec![Action::Resume { anew: false }],
+        Action::Repoll { new_waker: true } => vec![Action::Repoll { new_waker: false }],
         _ => Vec::new(),
     };
     plain.into_iter().map(|action| Step::Task { who, action }).collect()

@@ -328,7 +328,7 @@ impl Walk<'_> {
                 }
             }
             Action::SpendBudget => self.budget_is_spent = true,
-            Action::Poll { .. } | Action::Hold { .. } | Action::Resume { .. } => {}
+            Action::Poll { .. } | Action::Hold { .. } | Action::Repoll { .. } => {}
         }
     }
 

@@ -54,10 +54,10 @@ pub(super) fn program(tokens: &[Token<'_>], names: &Names<'_>) -> Result<Step, F
         let mut taken = Words::new(words);
         let action = action(&mut taken, names)?;
         taken.finish()?;
-        if matches!(action, Action::Resume { .. }) {
-            return Err(Diagnostic::error(location, "when a task is resumed is the explorer's choice")
+        if matches!(action, Action::Repoll { .. }) {
+            return Err(Diagnostic::error(location, "when a task is polled again is the explorer's choice")
                 .expecting("an action of the task itself")
-                .hinting("`B resume` on a line of its own lets the explorer resume B once, at any time")
+                .hinting("`B repoll` on a line of its own lets the explorer poll B again once, at any time")
                 .into());
         }
         words.clear();
@@ -102,7 +102,8 @@ fn parted<'t>(token: &Token<'t>, mark: char) -> Vec<Token<'t>> {
 
 fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fault> {
     let verb = words.word("a verb")?;
-    let Some(entry) = vocabulary::find(Role::Task, verb.text()) else { return Err(no_verb(verb).into()) };
+    let word = vocabulary::current(verb.text());
+    let Some(entry) = vocabulary::find(Role::Task, word) else { return Err(no_verb(verb).into()) };
     words.belonging_to(entry.word, entry.example);
     Ok(match entry.word {
         "acquire" => ask(words, names, Request::Acquire)?,
@@ -110,7 +111,7 @@ fn action<'t>(words: &mut Words<'_, 't>, names: &Names<'_>) -> Result<Action, Fa
         "is-locked" => ask(words, names, Request::IsLocked)?,
         "debug" => ask(words, names, Request::Debug)?,
         "release" => release(words, names)?,
-        "resume" => Action::Resume { anew: adverb(words, "anew")? },
+        "repoll" => Action::Repoll { new_waker: words.take_if("anew") || adverb(words, "new-waker")? },
         "forget" => Action::Forget { object: object(words, names)? },
         "send" => Action::Send { what: parcel(words, names)?, to: receiver(words)? },
         "panic" => Action::Panic,
