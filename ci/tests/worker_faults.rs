@@ -89,6 +89,10 @@ fn completed(text: &str) -> usize {
 #[case::hello_is_another_answer("echo '{\"goodbye\": {}}'; serve", "its first line is `{\"goodbye\": {}}`")]
 #[case::hello_of_another_version("hello | sed 's/\"protocol\": 1/\"protocol\": 9/'; serve", "speaks version 9")]
 #[case::hello_without_a_seat("hello | sed 's/\"spawned\"//'; serve", "names no seat")]
+#[case::hello_with_a_misspelt_capability(
+    "hello | sed 's/: \\[\\]/: [\"mutex:is-lokced\"]/'; serve",
+    "unknown capability: `mutex:is-lokced` (did you mean `mutex:is-locked`?)"
+)]
 #[case::hello_never_comes("read -r order; serve", "said nothing for the watchdog's time")]
 #[case::hello_is_endless("head -c 3000000 /dev/zero | tr '\\0' x; sleep 100", "with no end of a line")]
 #[case::closes_stdout_at_once("exec 1>&-; sleep 100", "closed its stdout")]

@@ -11,6 +11,7 @@ use crate::explore::Explorable;
 use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
 use crate::primitive::Primitive;
+use crate::protocol::UnknownCapability;
 use crate::runtime::Runtime;
 use crate::transcript::Transcript;
 
@@ -128,6 +129,7 @@ pub struct Remote {
     command: WorkerCommand,
     description: Description,
     seats: Vec<Seat>,
+    unknown: Vec<UnknownCapability>,
 }
 
 impl Remote {
@@ -138,6 +140,7 @@ impl Remote {
     /// [`IsolationError`], if it does not start or says no hello.
     pub fn greet(workshop: &Workshop, command: WorkerCommand) -> Result<Self, IsolationError> {
         let hello = workshop.greet(&command)?;
+        let unknown = hello.unknown_capabilities();
         let description = Description {
             id: hello.backend,
             runtime: hello.runtime,
@@ -145,7 +148,18 @@ impl Remote {
             capabilities: hello.capabilities,
             native: false,
         };
-        Ok(Self { command, description, seats: hello.seats })
+        Ok(Self { command, description, seats: hello.seats, unknown })
+    }
+
+    /// Returns what the user should know of it: capabilities of a newer protocol, which are not read.
+    pub fn warning(&self) -> Option<String> {
+        let words: Vec<String> = self.unknown.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "{} speaks a newer protocol; its capabilities {} are not read",
+            self.description.id,
+            words.join(", ")
+        );
+        (!words.is_empty()).then(|| format!("{what}; update keyalike"))
     }
 
     /// Returns the same backend under the id by which the user asked for it.

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::driver::Runs;
 use crate::driver::program::Program;
-use crate::protocol::{Hello, Job, Order, Script};
+use crate::protocol::{Hello, Job, Order, Script, UnknownCapability};
 use crate::transcript::Transcript;
 use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};
 pub use kinship::{end_with_parent, guard, guarded, own_program};
@@ -100,6 +100,20 @@ pub enum IsolationError {
         /// Ours.
         ours: u32,
     },
+    /// The worker declares capabilities that this version does not know, and no newer minor version of the protocol.
+    #[error(
+        "the worker {worker} (`{command}`) declares an unknown capability: {}; docs/PROTOCOL.md lists the known ones, and a \
+         worker of a newer protocol says so with `minor` in its hello",
+        say_each(.unknown)
+    )]
+    Capability {
+        /// The name and version of the worker.
+        worker: String,
+        /// The command.
+        command: String,
+        /// What is not known.
+        unknown: Vec<UnknownCapability>,
+    },
     /// The worker says that there is no outcome.
     #[error("{scenario}: the worker says: {message}")]
     Worker {
@@ -127,6 +141,10 @@ impl IsolationError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::NoHello { cannot_be: true, .. })
     }
+}
+
+fn say_each(unknown: &[UnknownCapability]) -> String {
+    unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn say_stderr(stderr: &str) -> String {

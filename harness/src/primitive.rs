@@ -30,6 +30,13 @@ impl Primitive {
         }
     }
 
+    /// Returns the capabilities that a backend can declare for this primitive. Each but the first is `PRIMITIVE:WORD`.
+    pub fn capabilities(self) -> &'static [&'static str] {
+        match self {
+            Primitive::Mutex => &mutex::MutexCapabilities::WORDS,
+        }
+    }
+
     /// Returns what can be asked of an object of this primitive.
     pub fn requests(self) -> &'static [Request] {
         match self {

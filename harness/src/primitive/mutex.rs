@@ -128,6 +128,17 @@ impl MutexCapabilities {
         self
     }
 
+    /// Every word by which reports name what a mutex offers.
+    pub const WORDS: [&str; 7] = [
+        "mutex",
+        "mutex:try-acquire",
+        "mutex:try-acquire-emulated",
+        "mutex:debug",
+        "mutex:is-locked",
+        "mutex:is-locked-emulated",
+        "mutex:acquire-blocking",
+    ];
+
     /// Returns the words by which reports name what is offered.
     pub fn words(self) -> Vec<&'static str> {
         let mut words = vec!["mutex", "mutex:try-acquire", "mutex:debug"];
