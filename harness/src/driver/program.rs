@@ -66,29 +66,69 @@ pub enum Deed {
 #[serde(tag = "verb", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants and their fields are those of `Action`")]
 pub enum TaskDeed {
-    Ask { request: Request, object: ObjectIndex, place: Place },
-    Release { object: ObjectIndex },
-    ReleaseElsewhere { object: ObjectIndex },
+    Ask {
+        request: Request,
+        object: ObjectIndex,
+        place: Place,
+    },
+    Release {
+        object: ObjectIndex,
+    },
+    ReleaseElsewhere {
+        object: ObjectIndex,
+    },
     #[serde(rename = "resume")]
     Repoll {
         #[serde(rename = "anew")]
         new_waker: bool,
     },
-    Forget { object: ObjectIndex },
-    SendGuard { object: ObjectIndex, to: TaskIndex },
-    SendFuture { future: NameIndex, to: TaskIndex },
+    Forget {
+        object: ObjectIndex,
+    },
+    SendGuard {
+        object: ObjectIndex,
+        to: TaskIndex,
+    },
+    SendFuture {
+        future: NameIndex,
+        to: TaskIndex,
+    },
     Panic,
     Return,
     Yield,
-    Start { future: NameIndex, request: Request, object: ObjectIndex },
-    Prepare { future: NameIndex, request: Request, object: ObjectIndex },
-    Poll { future: NameIndex },
-    Await { future: NameIndex, keep: bool },
-    Drop { future: NameIndex },
-    Enter { scope: NameIndex },
-    Leave { scope: NameIndex },
-    On { event: WakerEvent, reaction: ReactionDeed },
-    Hold { micros: u32 },
+    Start {
+        future: NameIndex,
+        request: Request,
+        object: ObjectIndex,
+    },
+    Prepare {
+        future: NameIndex,
+        request: Request,
+        object: ObjectIndex,
+    },
+    Poll {
+        future: NameIndex,
+    },
+    Await {
+        future: NameIndex,
+        keep: bool,
+    },
+    Drop {
+        future: NameIndex,
+    },
+    Enter {
+        scope: NameIndex,
+    },
+    Leave {
+        scope: NameIndex,
+    },
+    On {
+        event: WakerEvent,
+        reaction: ReactionDeed,
+    },
+    Hold {
+        micros: u32,
+    },
     SpendBudget,
 }
 

@@ -59,7 +59,8 @@ pub(crate) fn explored() -> impl Strategy<Value = Scenario> {
         let occasion = prop_oneof![
             who().prop_map(|who| Step::Conductor(Conduct::Cancel(who))),
             who().prop_map(|who| Step::Conductor(Conduct::Abort(who))),
-            (who(), any::<bool>()).prop_map(|(who, new_waker)| Step::Task { who, action: Action::Repoll { new_waker } }),
+            (who(), any::<bool>())
+                .prop_map(|(who, new_waker)| Step::Task { who, action: Action::Repoll { new_waker } }),
         ];
         (Just(scenario), programs, vec(occasion, 0..3)).prop_map(|(scenario, programs, occasions)| {
             let programs = programs.into_iter().zip('A'..).enumerate();
