@@ -11,20 +11,22 @@ use harness::runner::{Cell, Options, run_all};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::backend_choice::BackendChoice;
-use crate::failure::Failure;
+use crate::failure::{Ending, Failure};
 use crate::journal::{Journal, place};
 use crate::scenario_choice::Programs;
 use crate::{interrupt, output};
 
-/// Runs every scenario on the backends of a choice, once in each seat.
+/// Runs every scenario on the backends of a choice, once in each seat. Those that do not start are noted on stderr, and are
+/// how the command ends.
 ///
 /// # Errors
 ///
-/// [`Failure`], if a backend does not start.
-pub(crate) fn once(programs: &Programs, choice: &BackendChoice) -> Result<Vec<CellReport>, Failure> {
+/// [`Failure`], if no backend starts.
+pub(crate) fn once(programs: &Programs, choice: &BackendChoice) -> Result<(Vec<CellReport>, Ending), Failure> {
     let workers = Arc::new(choice.workshop());
-    let backends = choice.start(&workers)?;
-    run(programs, &backends, &Options::once(workers), None)
+    let columns = choice.start_available(&workers)?;
+    let ending = columns.say_unavailable();
+    Ok((run(programs, &columns.backends, &Options::once(workers), None)?, ending))
 }
 
 /// Runs every scenario on every backend. The cells are sorted by scenario, then by backend. Those that the file `resume`

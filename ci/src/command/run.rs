@@ -6,18 +6,17 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use harness::backend::Backend;
 use harness::certify::certify;
 use harness::comparison::Difference;
 use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
-use harness::review::{FindingKind as Kind, Scope, review};
+use harness::review::{Finding, FindingKind as Kind, Scope, review};
 use harness::runner::Options;
 use harness::scenario::name::ScenarioName;
 use harness::suite::{EXTENSION, Suite};
 use harness::verdict::Verdict;
 
-use crate::backend_choice::{BackendChoice, worker_command};
+use crate::backend_choice::{BackendChoice, Columns, worker_command};
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules, generated_themes};
 use crate::{cells, interrupt, output};
@@ -103,7 +102,7 @@ impl Run {
             return self.certify();
         }
         let workshop = Arc::new(self.backends.workshop());
-        let backends = self.backends.start(&workshop)?;
+        let columns = self.backends.start_available(&workshop)?;
         interrupt::note()?;
         let options = Options {
             runs: self.repeat.get(),
@@ -112,7 +111,8 @@ impl Run {
             breaks_off: || interrupt::came().is_some(),
         };
         if self.cancel_points {
-            let (text, ending) = crate::cancel_points::run(&programs, &backends, &options);
+            let (text, ending) = crate::cancel_points::run(&programs, &columns.backends, &options);
+            let ending = ending.or(columns.say_unavailable());
             match &self.out {
                 Some(path) => output::save(path, &text)?,
                 None => output::print(&text)?,
@@ -125,8 +125,8 @@ impl Run {
                 }
             });
         }
-        let cells = cells::run(&programs, &backends, &options, self.resume.as_deref())?;
-        let mut report = self.report(&suite, &programs, &backends, cells)?;
+        let cells = cells::run(&programs, &columns.backends, &options, self.resume.as_deref())?;
+        let mut report = self.report(&suite, &programs, &columns, cells)?;
         let status = report.status();
         if self.only_divergent || !self.verdicts.is_empty() {
             report.retain_rows(|row| self.wants(row));
@@ -185,9 +185,10 @@ impl Run {
         &self,
         suite: &Suite,
         programs: &Programs,
-        backends: &[Arc<dyn Backend>],
+        columns: &Columns,
         cells: Vec<CellReport>,
     ) -> Result<Report, Failure> {
+        let backends = &columns.backends;
         let snapshots = self.snapshots.clone().unwrap_or_else(|| self.suite.snapshots());
         // A script outside the suites has no snapshot to be held to.
         let reviewed = cells.iter().filter(|cell| suite.programs.contains_key(&cell.scenario));
@@ -200,6 +201,8 @@ impl Run {
             whole_suite: !self.names_some() && self.rules.is_empty(),
         };
         let (mut summary, mut findings) = review(&cells, &suite.ledger, &check, &scope);
+        let unavailable = columns.unavailable.iter();
+        findings.splice(..0, unavailable.map(|it| Finding::unavailable(&it.id, &it.failure.to_string())));
         if interrupt::came().is_some() {
             // What did not come up may be among what was not run.
             let is_of_absence = |kind| matches!(kind, Kind::Stale | Kind::EmptyColumn | Kind::NothingRun);

@@ -27,7 +27,7 @@ impl Show {
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         let suite = self.suite.read()?;
         let programs = choose(&suite, &self.suite.root(), &self.scenarios)?;
-        let cells = cells::once(&programs, &self.backends)?;
+        let (cells, ending) = cells::once(&programs, &self.backends)?;
         let layout = output::layout();
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
@@ -40,7 +40,7 @@ impl Show {
             text.push_str(&if self.columns { columns::render(row, layout) } else { side_by_side::render(row, layout) });
         }
         output::print(&text)?;
-        Ok(ending_of(&cells))
+        Ok(ending.or(ending_of(&cells)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What nobody has reviewed is found, what somebody has is not, and an entry that explains nothing is stale.
 
 use keyalike_harness::report::{CellReport, Report, Status};
-use keyalike_harness::review::{FindingKind, SnapshotCheck};
+use keyalike_harness::review::{Finding, FindingKind, SnapshotCheck};
 use keyalike_harness::verdict::{Grade, Verdict};
 use rstest::rstest;
 
@@ -104,6 +104,14 @@ fn a_cell_that_differs_from_its_snapshot_is_found() {
 fn the_worst_finding_is_the_status(#[case] cells: Vec<CellReport>, #[case] expected: Status) {
     assert_eq!(report(&BACKENDS, cells, "").status(), expected);
 }
+
+#[test]
+fn a_backend_that_did_not_start_is_a_failure_whatever_the_others_did() {
+    let mut report = report(&BACKENDS, alike(), "");
+    report.findings.push(Finding::unavailable("red", "no such library"));
+    assert_eq!(report.status(), Status::Failed);
+}
+
 
 #[test]
 fn every_cell_is_counted_once() {
