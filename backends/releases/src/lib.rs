@@ -11,6 +11,7 @@ pub mod exclusive;
 pub mod id;
 pub mod package;
 pub mod places;
+pub mod range;
 pub mod registry;
 pub mod requirement;
 pub mod resolve;

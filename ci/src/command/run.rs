@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use harness::backend::Backend;
 use harness::certify::certify;
 use harness::comparison::Difference;
+use harness::ledger::Ledger;
 use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
 use harness::review::{Finding, FindingKind as Kind, Scope, review};
@@ -19,7 +21,7 @@ use harness::verdict::Verdict;
 use crate::backend_choice::{BackendChoice, Columns, worker_command};
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules, generated_themes};
-use crate::{cells, interrupt, output};
+use crate::{cells, interrupt, output, release_runs};
 
 /// The arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -197,6 +199,7 @@ impl Run {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
             known_backends: backends::known().into_iter().map(|known| known.id).collect(),
             known_releases: releases::resolve::pairs().collect(),
+            newest: newest_of(backends, &suite.ledger),
             scenarios: programs.len(),
             whole_suite: !self.names_some() && self.rules.is_empty(),
         };
@@ -271,6 +274,20 @@ impl Run {
             None => Ok(format!("{annotations}\n{markdown}")),
         }
     }
+}
+
+/// Returns which backends are the newest release of their locks, as far as an entry of the ledger waits for one.
+fn newest_of(backends: &[Arc<dyn Backend>], ledger: &Ledger) -> Vec<String> {
+    let waits = |id: &str| ledger.entries.iter().any(|entry| entry.until.is_some() && entry.names_backend(id));
+    let is_newest = |id: &&str| {
+        let asked = release_runs::places().and_then(|places| Ok(releases::range::is_newest(id, &places)?));
+        asked.unwrap_or_else(|failure| {
+            output::note(&format!("whether {id} is the newest release is not known: {failure}"));
+            false
+        })
+    };
+    let ids = backends.iter().map(|backend| backend.id()).filter(|id| waits(id));
+    ids.filter(is_newest).map(str::to_owned).collect()
 }
 
 fn environment() -> Environment {
