@@ -77,7 +77,7 @@ pub enum IsolationError {
         source: std::io::Error,
     },
     /// The worker ended or said nothing before its hello.
-    #[error("the worker `{command}` gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says", say_stderr(.stderr))]
+    #[error("the worker `{command}` {}", say_no_hello(how, *cannot_be, stderr))]
     NoHello {
         /// The command.
         command: String,
@@ -140,6 +140,17 @@ impl IsolationError {
     /// Returns whether the worker itself says that its backend cannot be started here, which is no fault of the worker.
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::NoHello { cannot_be: true, .. })
+    }
+}
+
+fn say_no_hello(how: &str, cannot_be: bool, stderr: &str) -> String {
+    match stderr.trim() {
+        // It is a worker, and says itself what is missing.
+        reason if cannot_be && !reason.is_empty() => format!("cannot have its backend: {reason}"),
+        _ => format!(
+            "gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says",
+            say_stderr(stderr)
+        ),
     }
 }
 
