@@ -8,13 +8,17 @@ use backends::Entry;
 use globset::GlobMatcher;
 use harness::backend::{Backend, Remote};
 use harness::isolation::{WorkerCommand, Workshop};
+use harness::report::CellReport;
+use harness::runner::Options;
 use harness::scenario::diagnostic::nearest;
 use releases::id::ReleaseId;
 
 use crate::bootstrap;
-use crate::failure::Failure;
+use crate::cells;
+use crate::failure::{Ending, Failure};
 use crate::glob::matcher;
-use crate::release_runs;
+use crate::scenario_choice::Programs;
+use crate::{output, release_runs};
 
 /// Which backends.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -31,9 +35,6 @@ pub(crate) struct BackendChoice {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) watchdog: Option<Duration>,
 }
-
-/// Backends that have started, and the workshop of their workers.
-type Started = (Vec<Arc<dyn Backend>>, Arc<Workshop>);
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let number = text.strip_suffix('s').unwrap_or(text);
@@ -57,47 +58,133 @@ impl BackendChoice {
         }
     }
 
-    /// Starts the backends that are asked for in a workshop of their own, and returns it with them.
+    /// Runs every scenario on the backends that are asked for, once in each seat. Those that do not start are noted on
+    /// stderr, and are how the command ends.
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
-    pub(crate) fn start_with_workshop(&self) -> Result<Started, Failure> {
+    /// [`Failure`], if no backend starts.
+    pub(crate) fn run_once(&self, programs: &Programs) -> Result<(Vec<CellReport>, Ending), Failure> {
         let workers = Arc::new(self.workshop());
-        Ok((self.start(&workers)?, workers))
+        let columns = self.start_available(&workers)?;
+        let ending = columns.say_unavailable();
+        Ok((cells::run(programs, &columns.backends, &Options::once(workers), None)?, ending))
     }
 
-    /// Starts the backends that are asked for: those that are built in, in the order of their ids, then the workers in the
-    /// order in which they are given. If none is asked for, those are the native ones.
+    /// Starts the backends that are asked for, all of them: those that are built in, in the order of their ids, then the
+    /// workers in the order in which they are given. If none is asked for, those are the native ones.
     ///
     /// # Errors
     ///
     /// [`Failure::Unknown`] or [`Failure::NotBuilt`], if a pattern matches no backend that is built;
     /// [`Failure::Isolation`], if a worker does not start; [`Failure::Twice`], if two have one id.
     pub(crate) fn start(&self, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+        let columns = self.start_available(workshop)?;
+        match columns.unavailable.into_iter().next() {
+            Some(first) => Err(first.failure),
+            None => Ok(columns.backends),
+        }
+    }
+
+    /// Starts the backends that are asked for, in the order of [`start`](Self::start), and says which of them did not start.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start) for what is asked for in error, and if no backend starts at all.
+    pub(crate) fn start_available(&self, workshop: &Workshop) -> Result<Columns, Failure> {
         let (releases, built_in): (Vec<&String>, Vec<&String>) =
             self.patterns.iter().partition(|pattern| is_release(pattern));
         let is_default = self.patterns.is_empty() && self.workers.is_empty();
-        let mut started = if is_default || !built_in.is_empty() { start_built_in(&built_in)? } else { Vec::new() };
+        let mut columns = Columns::default();
+        if is_default || !built_in.is_empty() {
+            columns.backends = start_built_in(&built_in)?;
+        }
         // Their workers may have to be made, which is much waiting for others.
         for together in releases.chunks(std::thread::available_parallelism().map_or(1, usize::from)) {
-            for backends in start_together(together, workshop) {
-                started.extend(backends?);
+            for (id, started) in together.iter().zip(start_together(together, workshop)) {
+                match started {
+                    Ok(started) => columns.extend(started),
+                    Err(failure) => columns.lack(id, failure)?,
+                }
             }
         }
         for worker in &self.workers {
-            started.push(Arc::new(Remote::greet(workshop, worker_command(worker)?)?));
+            match greet(workshop, worker_command(worker)?) {
+                Ok(backend) => columns.backends.push(Arc::new(backend)),
+                Err(failure) => columns.lack(worker, failure)?,
+            }
         }
         let mut ids = BTreeSet::new();
-        match started.iter().find(|backend| !ids.insert(backend.id().to_owned())) {
-            Some(backend) => Err(Failure::Twice { id: backend.id().to_owned() }),
-            None => Ok(started),
+        if let Some(backend) = columns.backends.iter().find(|backend| !ids.insert(backend.id().to_owned())) {
+            return Err(Failure::Twice { id: backend.id().to_owned() });
+        }
+        match columns.backends.is_empty() {
+            true if !columns.unavailable.is_empty() => Err(columns.unavailable.swap_remove(0).failure),
+            _ => Ok(columns),
         }
     }
 }
 
+/// The columns of a command: the backends that started, and what did not.
+#[derive(Default)]
+pub(crate) struct Columns {
+    /// The backends that started.
+    pub(crate) backends: Vec<Arc<dyn Backend>>,
+    /// What did not start. It costs its own column only.
+    pub(crate) unavailable: Vec<Unavailable>,
+}
+
+/// A backend that did not start.
+pub(crate) struct Unavailable {
+    /// The id or the command by which it was asked for.
+    pub(crate) id: String,
+    /// Why.
+    pub(crate) failure: Failure,
+}
+
+impl Columns {
+    pub(crate) fn extend(&mut self, other: Columns) {
+        self.backends.extend(other.backends);
+        self.unavailable.extend(other.unavailable);
+    }
+
+    /// Notes that a backend did not start.
+    ///
+    /// # Errors
+    ///
+    /// The failure itself, if it is the user's: a name or version that there is not.
+    pub(crate) fn lack(&mut self, id: &str, failure: Failure) -> Result<(), Failure> {
+        if !failure.is_of_backend() {
+            return Err(failure);
+        }
+        self.unavailable.push(Unavailable { id: id.to_owned(), failure });
+        Ok(())
+    }
+
+    /// Says on stderr which backends did not start. Returns how the command ends because of that.
+    pub(crate) fn say_unavailable(&self) -> Ending {
+        for it in &self.unavailable {
+            output::note(&format!("unavailable backend: {}: {}", it.id, it.failure));
+        }
+        if self.unavailable.is_empty() { Ending::Expected } else { Ending::Failed }
+    }
+}
+
+/// Greets a worker. What it says that this program does not know is noted on stderr.
+///
+/// # Errors
+///
+/// [`Failure::Isolation`], if it does not start or says no hello.
+pub(crate) fn greet(workshop: &Workshop, command: WorkerCommand) -> Result<Remote, Failure> {
+    let backend = Remote::greet(workshop, command)?;
+    if let Some(warning) = backend.warning() {
+        output::note(&format!("warning: {warning}"));
+    }
+    Ok(backend)
+}
+
 /// Starts the releases that each of several ids means, side by side.
-fn start_together(ids: &[&String], workshop: &Workshop) -> Vec<Result<Vec<Arc<dyn Backend>>, Failure>> {
+fn start_together(ids: &[&String], workshop: &Workshop) -> Vec<Result<Columns, Failure>> {
     std::thread::scope(|scope| {
         let starts: Vec<_> = ids.iter().map(|id| scope.spawn(|| release_runs::start_all(id, workshop))).collect();
         starts.into_iter().map(|start| start.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use harness::backend::Backend;
 use harness::diff::Outcomes;
-use harness::isolation::Workshop;
 use harness::program::Program;
 use harness::report::{CellReport, give_letters};
 use harness::runner::{Cell, Options, run_all};
@@ -15,19 +14,6 @@ use crate::failure::Failure;
 use crate::journal::{Journal, place};
 use crate::scenario_choice::Programs;
 use crate::{interrupt, output};
-
-/// Runs every scenario on every backend, once in each seat; what needs a worker runs in one of `workers`.
-///
-/// # Errors
-///
-/// [`Failure`], as [`run`].
-pub(crate) fn once(
-    programs: &Programs,
-    backends: &[Arc<dyn Backend>],
-    workers: Arc<Workshop>,
-) -> Result<Vec<CellReport>, Failure> {
-    run(programs, backends, &Options::once(workers), None)
-}
 
 /// Runs every scenario on every backend. The cells are sorted by scenario, then by backend. Those that the file `resume`
 /// has are not run again, and every other is kept in it as soon as it is done.

@@ -172,6 +172,18 @@ pub(crate) enum Failure {
     Worker(#[from] WorkerError),
 }
 
+impl Failure {
+    /// Returns whether a backend did not start for a reason of its own or of its environment, so that the others can run
+    /// without it. The user's own mistakes end the command.
+    pub(crate) fn is_of_backend(&self) -> bool {
+        match self {
+            Self::Isolation(_) => true,
+            Self::Release(error) => !error.is_usage(),
+            _ => false,
+        }
+    }
+}
+
 impl From<Failure> for ExitCode {
     fn from(failure: Failure) -> Self {
         ExitCode::from(match failure {

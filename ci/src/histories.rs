@@ -60,15 +60,16 @@ impl Scripts {
     /// [`Failure`], if a release cannot be had.
     pub(crate) fn run(&self, releases: &[String]) -> Result<Ending, Failure> {
         let choice = BackendChoice { patterns: releases.to_vec(), ..BackendChoice::default() };
-        let (backends, workers) = choice.start_with_workshop()?;
+        let workers = Arc::new(choice.workshop());
+        let columns = choice.start_available(&workers)?;
         let options = Options::once(workers);
         let mut rows = format!(
             "\n{} that nobody wrote, on releases:\n\n| release | scripts against it | first of them | verdict |\n|---|---|---|---|\n",
             count(self.scripts.len(), "script")
         );
         let mut details = String::new();
-        let mut ending = Ending::Expected;
-        for backend in &backends {
+        let mut ending = columns.say_unavailable();
+        for backend in &columns.backends {
             let mut against = Vec::new();
             for script in self.scripts.iter().take_while(|_| interrupt::came().is_none()) {
                 match judge(&**backend, script, &options) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use harness::backend::{Backend, Remote};
+use harness::backend::Backend;
 use harness::isolation::Workshop;
 use harness::report::CellReport;
 use harness::runner::Options;
@@ -17,7 +17,7 @@ use releases::places::Places;
 use releases::resolve::{Release, choose_versions, default_pairs, expand};
 use releases::version::Version;
 
-use crate::backend_choice::BackendChoice;
+use crate::backend_choice::{BackendChoice, Columns, greet};
 use crate::failure::Failure;
 use crate::scenario_choice::Programs;
 use crate::{cells, output};
@@ -109,7 +109,7 @@ pub(crate) fn places() -> Result<Places, Failure> {
 /// [`Failure::Release`] or [`Failure::Isolation`].
 pub(crate) fn start(release: &Release, places: &Places, workshop: &Workshop) -> Result<Arc<dyn Backend>, Failure> {
     let command = release.prepare(places)?;
-    Ok(Arc::new(Remote::greet(workshop, command)?.called(&release.id)))
+    Ok(Arc::new(greet(workshop, command)?.called(&release.id)))
 }
 
 /// Returns whether one release alone cannot be had, so that its neighbours may be.
@@ -122,29 +122,30 @@ fn is_of_release(failure: &Failure) -> bool {
     }
 }
 
-/// Starts every release that an id means. Of a range those are left out that cannot be had, and that is said.
+/// Starts every release that an id means. Of a range those are left out that cannot be had, and that is said; one that fails
+/// for another reason costs its own column.
 ///
 /// # Errors
 ///
 /// [`Failure::Release`] or [`Failure::Isolation`].
-pub(crate) fn start_all(id: &str, workshop: &Workshop) -> Result<Vec<Arc<dyn Backend>>, Failure> {
+pub(crate) fn start_all(id: &str, workshop: &Workshop) -> Result<Columns, Failure> {
     let places = places()?;
     let releases = expand(id, &places)?.unwrap_or_default();
-    let mut started = Vec::new();
+    let mut columns = Columns::default();
     let mut left_out = None;
     for release in &releases {
         match start(release, &places, workshop) {
-            Ok(backend) => started.push(backend),
+            Ok(backend) => columns.backends.push(backend),
             Err(failure) if releases.len() > 1 && is_of_release(&failure) => {
                 output::note(&format!("{} is left out: {failure}", release.id));
                 left_out = Some(failure);
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => columns.lack(&release.id, failure)?,
         }
     }
     match left_out {
-        Some(failure) if started.is_empty() => Err(failure),
-        _ => Ok(started),
+        Some(failure) if columns.backends.is_empty() => Err(failure),
+        _ => Ok(columns),
     }
 }
 

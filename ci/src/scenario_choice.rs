@@ -41,7 +41,9 @@ impl SuiteChoice {
         let (root, own) = (self.root(), suites::root());
         let is_own =
             root == own || root.canonicalize().is_ok_and(|root| own.canonicalize().is_ok_and(|own| root == own));
-        Ok(if is_own { suites::read(&root)? } else { Suite::read(&root)? })
+        let mut suite = if is_own { suites::read(&root)? } else { Suite::read(&root)? };
+        suite.ledger.order_by(releases::range::ORDER).map_err(SuiteError::from)?;
+        Ok(suite)
     }
 }
 

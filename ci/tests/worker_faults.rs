@@ -89,6 +89,10 @@ fn completed(text: &str) -> usize {
 #[case::hello_is_another_answer("echo '{\"goodbye\": {}}'; serve", "its first line is `{\"goodbye\": {}}`")]
 #[case::hello_of_another_version("hello | sed 's/\"protocol\": 1/\"protocol\": 9/'; serve", "speaks version 9")]
 #[case::hello_without_a_seat("hello | sed 's/\"spawned\"//'; serve", "names no seat")]
+#[case::hello_with_a_misspelt_capability(
+    "hello | sed 's/: \\[\\]/: [\"mutex:is-lokced\"]/'; serve",
+    "unknown capability: `mutex:is-lokced` (did you mean `mutex:is-locked`?)"
+)]
 #[case::hello_never_comes("read -r order; serve", "said nothing for the watchdog's time")]
 #[case::hello_is_endless("head -c 3000000 /dev/zero | tr '\\0' x; sleep 100", "with no end of a line")]
 #[case::closes_stdout_at_once("exec 1>&-; sleep 100", "closed its stdout")]
@@ -96,6 +100,64 @@ fn a_worker_that_gives_no_hello_is_an_error(#[case] script: &str, #[case] said: 
     let (code, text) = Bench::of(script).run();
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains(said), "it does not say `{said}`:\n{text}");
+}
+
+/// A column that does not start costs its own cells, and no other's.
+#[rstest]
+#[case::backend_that_cannot_be("echo 'Python 3.11.7 has no eager tasks' >&2; exit 3", &["has no eager tasks"])]
+#[case::ends_before_its_hello("exit 7", &["ended with exit code 7"])]
+#[case::hello_of_another_version("hello | sed 's/\"protocol\": 1/\"protocol\": 9/'; serve", &["speaks version 9"])]
+#[case::misspelt_capability(
+    "hello | sed 's/: \\[\\]/: [\"mutex:is-lokced\"]/'; serve",
+    &["the worker w 1", "unknown capability: `mutex:is-lokced` (did you mean `mutex:is-locked`?)"]
+)]
+#[case::misspelt_capability_with_a_note(
+    "hello | sed 's/: \\[\\]/: [\"cancle: by hand\"]/'; serve",
+    &["unknown capability: `cancle` (did you mean `cancel`?)"]
+)]
+#[case::capability_like_no_other("hello | sed 's/: \\[\\]/: [\"zebra\"]/'; serve", &["unknown capability: `zebra`;"])]
+fn a_column_that_does_not_start_costs_no_other(#[case] script: &str, #[case] said: &[&str]) {
+    let (bench, fit) = (Bench::of(script), Bench::with("started; granted; outcome"));
+    for format in ["json", "table"] {
+        let mut run = fit.command(&["--format", format]);
+        let output = run.args(["--worker", &bench.worker()]).output().expect("the program starts");
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(format != "json" || completed(&text) == 2, "the other column has its outcomes:\n{text}");
+        assert!(text.contains("unavailable"), "{text}");
+        // Quotes of the message are escaped in JSON.
+        said.iter().for_each(|said| assert!(text.contains(said), "it does not say `{said}`:\n{text}"));
+    }
+    let show = program(&["show", &fit.path("t"), "--worker", &fit.worker(), "--worker", &bench.worker()]);
+    program::check_output(show, 3, &[&["A acquire m"][..], said].concat());
+}
+
+/// The tool that makes the worker of a release is missing: that is the column's own affair too.
+#[test]
+fn a_release_that_cannot_be_made_costs_no_other_column() {
+    let fit = Bench::with("started; granted; outcome");
+    let mut run = fit.command(&["--backend", "asyncio-eager", "--format", "json"]);
+    let output = run.env("KEYALIKE_PYTHON", "/no/such/python").output().expect("the program starts");
+    let text = text(&output);
+    assert_eq!((output.status.code(), completed(&text)), (Some(3), 2), "{text}");
+    assert!(text.contains("asyncio-eager: `/no/such/python` does not start"), "{text}");
+}
+
+/// What is asked for in error is no column that does not start.
+#[test]
+fn a_misspelt_backend_ends_the_command() {
+    let fit = Bench::with("started; granted; outcome");
+    program::check_output(fit.command(&["--backend", "asyncoi"]), 2, &["asyncoi"]);
+}
+
+/// A worker of a newer protocol may use words that this one cannot know.
+#[test]
+fn a_capability_of_a_newer_protocol_is_a_warning() {
+    let newer = "hello | sed 's/\"protocol\": 1/\"protocol\": 1, \"minor\": 7/; s/: \\[\\]/: [\"zebra: striped\"]/'";
+    let bench = Bench::of(&format!("misbehave() {{ started; granted; outcome; }}\n{newer}\nserve\n"));
+    let (code, text) = bench.run();
+    assert_eq!((code, completed(&text)), (Some(0), 2), "{text}");
+    assert!(text.contains("warning: sh speaks a newer protocol; its capabilities `zebra` are not read"), "{text}");
 }
 
 /// What the worker does with the first scenario, and what becomes of that cell: an outcome (exit code 1, for nobody reviewed it)

@@ -8,6 +8,7 @@ use crate::isolation::{IsolationError, WorkerCommand, Workshop};
 use crate::object::Object;
 use crate::primitive::Declaration;
 use crate::program::Program;
+use crate::protocol::UnknownCapability;
 use crate::runtime::Runtime;
 use crate::subject::Description;
 use crate::transcript::Transcript;
@@ -102,6 +103,7 @@ pub struct Remote {
     command: WorkerCommand,
     description: Description,
     seats: Vec<Seat>,
+    unknown: Vec<UnknownCapability>,
 }
 
 impl Remote {
@@ -112,6 +114,7 @@ impl Remote {
     /// [`IsolationError`], if it does not start or says no hello.
     pub fn greet(workshop: &Workshop, command: WorkerCommand) -> Result<Self, IsolationError> {
         let hello = workshop.greet(&command)?;
+        let unknown = hello.unknown_capabilities();
         let description = Description {
             id: hello.backend,
             runtime: hello.runtime,
@@ -119,7 +122,18 @@ impl Remote {
             capabilities: hello.capabilities,
             native: false,
         };
-        Ok(Self { command, description, seats: hello.seats })
+        Ok(Self { command, description, seats: hello.seats, unknown })
+    }
+
+    /// Returns what the user should know of it: capabilities of a newer protocol, which are not read.
+    pub fn warning(&self) -> Option<String> {
+        let words: Vec<String> = self.unknown.iter().map(ToString::to_string).collect();
+        let what = format!(
+            "{} speaks a newer protocol; its capabilities {} are not read",
+            self.description.id,
+            words.join(", ")
+        );
+        (!words.is_empty()).then(|| format!("{what}; update keyalike"))
     }
 
     /// Returns the same backend under the id by which the user asked for it.

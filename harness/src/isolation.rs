@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::driver::Runs;
 use crate::program::Program;
-use crate::protocol::{Hello, Job, Order, Script};
+use crate::protocol::{Hello, Job, Order, Script, UnknownCapability};
 use crate::transcript::Transcript;
 use crate::watchdog::{Patience, SILENCE_LIMIT, SPIN_LIMIT};
 pub use kinship::{end_with_parent, guard, guarded, own_program};
@@ -77,10 +77,7 @@ pub enum IsolationError {
         source: std::io::Error,
     },
     /// The worker ended or said nothing before its hello.
-    #[error(
-        "the worker `{command}` gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says",
-        say_stderr(.stderr)
-    )]
+    #[error("the worker `{command}` {}", say_no_hello(how, *cannot_be, stderr))]
     NoHello {
         /// The command.
         command: String,
@@ -103,6 +100,20 @@ pub enum IsolationError {
         theirs: u32,
         /// Ours.
         ours: u32,
+    },
+    /// The worker declares capabilities that this version does not know, and no newer minor version of the protocol.
+    #[error(
+        "the worker {worker} (`{command}`) declares an unknown capability: {}; docs/PROTOCOL.md lists the known ones, and a \
+         worker of a newer protocol says so with `minor` in its hello",
+        say_each(.unknown)
+    )]
+    Capability {
+        /// The name and version of the worker.
+        worker: String,
+        /// The command.
+        command: String,
+        /// What is not known.
+        unknown: Vec<UnknownCapability>,
     },
     /// The worker says that there is no outcome.
     #[error("{scenario}: the worker says: {message}")]
@@ -135,6 +146,21 @@ impl IsolationError {
     pub fn is_refusal(&self) -> bool {
         matches!(self, Self::NoHello { cannot_be: true, .. })
     }
+}
+
+fn say_no_hello(how: &str, cannot_be: bool, stderr: &str) -> String {
+    match stderr.trim() {
+        // It is a worker, and says itself what is missing.
+        reason if cannot_be && !reason.is_empty() => format!("cannot have its backend: {reason}"),
+        _ => format!(
+            "gave no hello: {how}{}; its first line must be a hello, as docs/PROTOCOL.md says",
+            say_stderr(stderr)
+        ),
+    }
+}
+
+fn say_each(unknown: &[UnknownCapability]) -> String {
+    unknown.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn say_stderr(stderr: &str) -> String {

@@ -30,6 +30,8 @@ pub struct Table {
     pub modes: &'static [Mode],
     /// Steps that a task can take on it.
     pub verbs: &'static [Verb],
+    /// What a library can offer or promise beyond its verbs, as a capability behind the word and a colon.
+    pub features: &'static [&'static str],
 }
 
 /// Argument of a declaration, such as the permits of a semaphore.
@@ -245,6 +247,19 @@ impl Primitive {
     /// Returns the word that declares an object of this primitive.
     pub fn as_str(self) -> &'static str {
         self.table().word
+    }
+
+    /// Returns the capabilities that a backend can declare for this primitive: its word alone, and behind a colon each verb,
+    /// each that can block, and what else the table names; anything may be emulated.
+    pub fn capabilities(self) -> Vec<String> {
+        let table = self.table();
+        let mut words: Vec<String> = table.verbs.iter().map(|verb| verb.word.to_owned()).collect();
+        let blocking = table.verbs.iter().filter(|verb| verb.waits);
+        words.extend(blocking.map(|verb| format!("{}-blocking", verb.word)));
+        words.extend(table.features.iter().map(|word| (*word).to_owned()));
+        let emulated: Vec<String> = words.iter().map(|word| format!("{word}-emulated")).collect();
+        let all = words.into_iter().chain(emulated).map(|word| format!("{self}:{word}"));
+        std::iter::once(self.to_string()).chain(all).collect()
     }
 
     /// Returns the primitive that `word` declares an object of.

@@ -1,6 +1,9 @@
 //! What a program that runs scenarios and a worker say to each other: one JSON value a line, on the worker's stdin and
 //! stdout. `docs/PROTOCOL.md` tells it to authors of workers; the schema is made of these types.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +11,18 @@ use crate::driver::Seat;
 use crate::primitive::Primitive;
 use crate::program::{Deed, ObjectIndex, Program, StepIndex};
 use crate::quiescence::TaskIndex;
+use crate::scenario::diagnostic::nearest;
 use crate::subject::Subject;
 use crate::transcript::{At, Event, Fault, Trials};
 
 /// The version of the protocol. A worker of another version is refused.
 pub const VERSION: u32 = 1;
+
+/// The minor version of the protocol. It goes up when the protocol gets a word that an older reader can do without.
+pub const MINOR: u32 = 0;
+
+/// Capabilities that belong to the runtime. The note behind each says how the runtime does it.
+const RUNTIME_CAPABILITIES: [&str; 6] = ["abort", "cancel", "clock", "kept futures", "order", "threads"];
 
 /// The longest line that a worker may write, in bytes.
 pub const LINE_MAX: usize = 1 << 20;
@@ -137,6 +147,9 @@ pub enum Answer {
 pub struct Hello {
     /// The version of the protocol that it speaks.
     pub protocol: u32,
+    /// The minor version, 0 where it is left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub minor: u32,
     /// The program: its name and version.
     pub worker: Subject,
     /// The backend, `RUNTIME+LOCKS[@VERSION]`, or the runtime alone for its native pair.
@@ -145,10 +158,53 @@ pub struct Hello {
     pub runtime: Subject,
     /// The lock library and its version.
     pub locks: Subject,
-    /// What the locks offer, and how, in the words of reports; among them every emulation.
+    /// What the locks offer, and how, in the words of reports; among them every emulation. A word may go on with `: ` and a
+    /// note.
     pub capabilities: Vec<String>,
     /// Where the conductor can sit, at least one.
     pub seats: Vec<Seat>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// A capability that a worker declares and this version does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownCapability {
+    /// The capability, without its note.
+    pub word: String,
+    /// The nearest known one, if one is near.
+    pub nearest: Option<String>,
+}
+
+impl fmt::Display for UnknownCapability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`", self.word)?;
+        self.nearest.as_ref().map_or(Ok(()), |nearest| write!(f, " (did you mean `{nearest}`?)"))
+    }
+}
+
+impl Hello {
+    /// Returns the declared capabilities that this version does not know, in their order.
+    pub fn unknown_capabilities(&self) -> Vec<UnknownCapability> {
+        let of_locks: Vec<String> = Primitive::ALL.iter().flat_map(|primitive| primitive.capabilities()).collect();
+        let short = of_locks.iter().filter_map(|word| Some(word.split_once(':')?.1));
+        let mut known: Vec<&str> =
+            of_locks.iter().map(String::as_str).chain(RUNTIME_CAPABILITIES).chain(short).collect();
+        let mut seen = HashSet::new();
+        known.retain(|word| seen.insert(*word));
+        let words = self.capabilities.iter().map(|text| text.split_once(": ").map_or(text.as_str(), |(word, _)| word));
+        let unknown = words.filter(|word| !known.contains(word));
+        let nearest = |word| nearest(word, known.iter().copied()).map(str::to_owned);
+        unknown.map(|word| UnknownCapability { word: word.to_owned(), nearest: nearest(word) }).collect()
+    }
+
+    /// Returns whether the worker speaks a newer minor version, whose words this version cannot all know.
+    pub fn is_newer(&self) -> bool {
+        self.minor > MINOR
+    }
 }
 
 /// Which run of which job.

@@ -192,7 +192,8 @@ pub enum Status {
 impl Report {
     /// Returns whether the run is as expected.
     pub fn status(&self) -> Status {
-        if self.findings.iter().any(|finding| finding.kind == FindingKind::Failed) {
+        let is_failure = |kind| matches!(kind, FindingKind::Unavailable | FindingKind::Failed);
+        if self.findings.iter().any(|finding| is_failure(finding.kind)) {
             Status::Failed
         } else if self.findings.is_empty() {
             Status::Expected

@@ -2,7 +2,7 @@
 //!
 //! It decides what is expected; it neither runs nor prints anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::comparison::{Difference, difference};
 use crate::ledger::{Entry, Kind, Ledger};
@@ -20,6 +20,8 @@ pub struct Scope {
     pub known_backends: Vec<String>,
     /// Every backend of which there are releases, without a version.
     pub known_releases: Vec<String>,
+    /// Of the backends that ran, those that are the newest release of their locks.
+    pub newest: Vec<String>,
     /// How many scenarios ran.
     pub scenarios: usize,
     /// Whether the whole suite ran.
@@ -44,7 +46,7 @@ pub fn review(
     snapshots: &SnapshotCheck,
     scope: &Scope,
 ) -> (Summary, Vec<Finding>) {
-    let mut review = Review { ledger, scope, summary: Summary::default(), findings: Vec::new(), used: BTreeSet::new() };
+    let mut review = Review { ledger, scope, summary: Summary::default(), findings: Vec::new(), used: BTreeMap::new() };
     review.summary.expected = scope.scenarios * scope.backends.len();
     cells.iter().for_each(|cell| review.cell(cell));
     for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
@@ -63,8 +65,8 @@ struct Review<'a> {
     scope: &'a Scope,
     summary: Summary,
     findings: Vec<Finding>,
-    /// The entries that explained something.
-    used: BTreeSet<usize>,
+    /// The entries that explained something, each with the backends it names of which it did.
+    used: BTreeMap<usize, BTreeSet<String>>,
 }
 
 impl Review<'_> {
@@ -92,7 +94,7 @@ impl Review<'_> {
         let mut unexplained: Vec<&CellReport> = Vec::new();
         for cell in row.iter().filter(|cell| cell.violates()) {
             self.summary.violations += 1;
-            if self.is_explained(|entry| entry.explains_violation(cell.scenario.as_str(), &cell.backend)) {
+            if self.is_explained(&[cell], |entry| entry.explains_violation(cell.scenario.as_str(), &cell.backend)) {
                 self.summary.violations_reviewed += 1;
             } else {
                 unexplained.push(cell);
@@ -125,7 +127,7 @@ impl Review<'_> {
                 let only_wording = apart == Difference::Wording;
                 let explains =
                     |entry: &Entry| entry.explains_divergence(name, &one.backend, &other.backend, only_wording);
-                if !self.is_explained(explains) {
+                if !self.is_explained(&[*one, *other], explains) {
                     unexplained.extend([*one, *other]);
                 }
             }
@@ -152,11 +154,14 @@ impl Review<'_> {
     }
 
     /// Marks every entry that explains something as used. Returns whether there is one.
-    fn is_explained(&mut self, explains: impl Fn(&Entry) -> bool) -> bool {
-        let entries = self.ledger.entries.iter().enumerate();
-        let explaining: Vec<usize> = entries.filter(|(_, entry)| explains(entry)).map(|(index, _)| index).collect();
-        self.used.extend(&explaining);
-        !explaining.is_empty()
+    fn is_explained(&mut self, cells: &[&CellReport], explains: impl Fn(&Entry) -> bool) -> bool {
+        let mut is_explained = false;
+        for (index, entry) in self.ledger.entries.iter().enumerate().filter(|(_, entry)| explains(entry)) {
+            let named = cells.iter().map(|cell| &cell.backend).filter(|backend| entry.names_backend(backend));
+            self.used.entry(index).or_default().extend(named.cloned());
+            is_explained = true;
+        }
+        is_explained
     }
 
     fn snapshots(&mut self, check: &SnapshotCheck) {
@@ -179,33 +184,43 @@ impl Review<'_> {
         if !self.scope.whole_suite {
             return;
         }
-        let has_run = |backend: &String| self.scope.backends.contains(backend);
-        for (index, entry) in self.ledger.entries.iter().enumerate() {
-            let mut named = self.scope.known_backends.iter().filter(|backend| entry.names_backend(backend)).peekable();
+        let (scope, ledger) = (self.scope, self.ledger);
+        let has_run = |backend: &String| scope.backends.contains(backend);
+        for (index, entry) in ledger.entries.iter().enumerate() {
+            let mut named = scope.known_backends.iter().filter(|backend| entry.names_backend(backend)).peekable();
             // Releases are backends that nobody has in full, so an entry of theirs is looked at where one of them ran.
-            let is_of_releases = named.peek().is_none()
-                && self.scope.known_releases.iter().any(|backend| entry.names_release_of(backend));
-            let ran = self.scope.backends.iter().filter(|backend| entry.names_backend(backend)).count();
+            let is_of_releases =
+                named.peek().is_none() && scope.known_releases.iter().any(|backend| entry.names_release_of(backend));
+            let ran = scope.backends.iter().filter(|backend| entry.names_backend(backend)).count();
             // A divergence is one from backends that the entry does not name.
-            let has_partner = entry.kind == Kind::Violation || ran < self.scope.backends.len();
+            let has_partner = entry.kind == Kind::Violation || ran < scope.backends.len();
             let is_out_of_sight = !has_partner || is_of_releases && ran == 0;
-            if self.used.contains(&index) || is_out_of_sight || !named.all(has_run) {
-                continue;
+            if has_partner && let Some((until, newest)) = self.is_over(index, entry) {
+                let message = format!(
+                    "{entry} (line {}) waits for {until}, and the newest release, {newest}, does not need it any more",
+                    entry.line
+                );
+                let hint = "end its range before the release that repaired it and remove `until`, or remove the entry";
+                self.find_stale(entry, message, hint);
+            } else if !self.used.contains_key(&index) && !is_out_of_sight && named.all(has_run) {
+                let hint = "remove it from the ledger, or correct its names";
+                self.find_stale(entry, format!("{entry} matches nothing"), hint);
             }
-            let what = match entry.kind {
-                Kind::Divergence => "divergence",
-                Kind::Wording => "wording",
-                Kind::Violation => "violation",
-            };
-            self.summary.stale += 1;
-            self.findings.push(Finding {
-                kind: FindingKind::Stale,
-                scenario: None,
-                backends: entry.backends.clone(),
-                message: format!("{what} of {} in `{}` matches nothing", entry.backends.join(", "), entry.scenario),
-                hint: "remove it from the ledger, or correct its names".to_owned(),
-            });
         }
+    }
+
+    /// Returns what an entry waits for and the newest release that it names and did not explain, if there is one.
+    fn is_over(&self, index: usize, entry: &Entry) -> Option<(String, String)> {
+        let until = entry.until.clone()?;
+        let needs_it = |backend: &&String| self.used.get(&index).is_some_and(|used| used.contains(*backend));
+        let mut newest = self.scope.newest.iter().filter(|backend| entry.names_backend(backend));
+        Some((until, newest.find(|backend| !needs_it(backend))?.clone()))
+    }
+
+    fn find_stale(&mut self, entry: &Entry, message: String, hint: &str) {
+        self.summary.stale += 1;
+        let (kind, backends) = (FindingKind::Stale, entry.backends.clone());
+        self.findings.push(Finding { kind, scenario: None, backends, message, hint: hint.to_owned() });
     }
 
     fn empty(&mut self, cells: &[CellReport]) {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::backend::Backend;
 use crate::driver::{DriveError, Heard, Runs, Seat};
 use crate::program::{Program, ProgramError};
-use crate::protocol::{Answer, Ended, Hello, Lacking, Trouble, Turn, VERSION};
+use crate::protocol::{Answer, Ended, Hello, Lacking, MINOR, Trouble, Turn, VERSION};
 use crate::scenario::parse::parse;
 use crate::subject::Subject;
 use crate::transcript::{At, Transcript, What};
@@ -103,6 +103,7 @@ fn hello(backend: &dyn Backend) -> Hello {
     let description = backend.description();
     Hello {
         protocol: VERSION,
+        minor: MINOR,
         worker: Subject { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
         backend: description.id.clone(),
         runtime: description.runtime.clone(),

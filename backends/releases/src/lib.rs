@@ -12,6 +12,7 @@ pub mod id;
 pub mod package;
 pub mod places;
 mod python;
+pub mod range;
 pub mod registry;
 pub mod requirement;
 pub mod resolve;

@@ -38,6 +38,16 @@ impl Requirement {
         }
     }
 
+    /// Returns whether a release is in the range. What is published decides about the newest: nothing is, alone.
+    pub(crate) fn holds(&self, version: &Version) -> bool {
+        match (self, version) {
+            (Self::Exactly(own), _) => own == version,
+            (Self::Cargo(range), Version::Cargo(version)) => range.matches(version),
+            (Self::Python(range), Version::Python(version)) => range.contains(version),
+            (Self::Newest | Self::Cargo(_) | Self::Python(_), _) => false,
+        }
+    }
+
     /// Returns the releases that it means among `published`, which is sorted, in their order.
     ///
     /// # Errors
@@ -47,15 +57,8 @@ impl Requirement {
         let released = || published.iter().filter(|version| !version.is_prerelease());
         let chosen: Vec<Version> = match self {
             Self::Newest => released().next_back().cloned().into_iter().collect(),
-            Self::Exactly(version) => published.iter().filter(|known| *known == version).cloned().collect(),
-            Self::Cargo(range) => {
-                let holds = |known: &&Version| matches!(known, Version::Cargo(known) if range.matches(known));
-                released().filter(holds).cloned().collect()
-            }
-            Self::Python(range) => {
-                let holds = |known: &&Version| matches!(known, Version::Python(known) if range.contains(known));
-                released().filter(holds).cloned().collect()
-            }
+            Self::Exactly(_) => published.iter().filter(|known| self.holds(known)).cloned().collect(),
+            Self::Cargo(_) | Self::Python(_) => released().filter(|known| self.holds(known)).cloned().collect(),
         };
         if !chosen.is_empty() {
             return Ok(chosen);

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use harness::diff::{diff, render};
 use harness::report::{CellReport, json};
+use harness::runner::Options;
 
 use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
@@ -91,8 +93,10 @@ impl Diff {
             [] => suite.programs.clone(),
             patterns => choose(&suite, &self.suite.root(), patterns)?,
         };
-        let (backends, workers) = BackendChoice::one(backend).start_with_workshop()?;
-        cells::once(&programs, &backends, workers)
+        let choice = BackendChoice::one(backend);
+        let workers = Arc::new(choice.workshop());
+        // A side that is there in part would be compared as if it were whole.
+        cells::run(&programs, &choice.start(&workers)?, &Options::once(workers), None)
     }
 
     /// Returns which backend of the left is compared with which of the right: the only ones, or those of one id.

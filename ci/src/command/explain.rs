@@ -1,7 +1,7 @@
 //! `keyalike explain`: a rule with its scenarios, or a scenario with its rules, and what every native backend did.
 
 use harness::report::paint::{TITLE, count};
-use harness::report::{CellReport, side_by_side};
+use harness::report::side_by_side;
 use harness::scenario::diagnostic::nearest;
 use harness::scenario::name::{RuleId, ScenarioName};
 use harness::suite::{Rule, Suite};
@@ -9,8 +9,8 @@ use harness::suite::{Rule, Suite};
 use crate::backend_choice::BackendChoice;
 use crate::command::show::ending_of;
 use crate::failure::{Ending, Failure};
+use crate::output;
 use crate::scenario_choice::{Programs, SuiteChoice, choose, generated_themes};
-use crate::{cells, output};
 
 /// The arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -29,22 +29,21 @@ impl Explain {
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         let suite = self.suite.read()?;
         let rule = suite.rules.values().find(|rule| rule.id.as_str().eq_ignore_ascii_case(&self.name));
-        let (text, cells) = match rule {
+        let (text, ending) = match rule {
             Some(rule) => self.rule(&suite, rule)?,
             None => self.scenario(&suite)?,
         };
         output::print(&text)?;
-        Ok(ending_of(&cells))
+        Ok(ending)
     }
 
-    fn rule(&self, suite: &Suite, rule: &Rule) -> Result<(String, Vec<CellReport>), Failure> {
+    fn rule(&self, suite: &Suite, rule: &Rule) -> Result<(String, Ending), Failure> {
         let mut programs = suite.programs.clone();
         programs.retain(|_, program| program.scenario.rules.contains(&rule.id));
         let total = programs.len();
         let generated = generated_themes();
         programs.retain(|name, _| !generated.contains(name.theme()));
-        let (backends, workers) = self.backends.start_with_workshop()?;
-        let cells = cells::once(&programs, &backends, workers)?;
+        let (cells, ending) = self.backends.run_once(&programs)?;
         let mut text = say_rule(rule);
         if total > programs.len() {
             let count = count(total - programs.len(), "generated scenario");
@@ -64,23 +63,22 @@ impl Explain {
                 text.push_str(&format!("  {verdict:12}  {}\n{:16}{grade}\n", side.backends.join(", "), ""));
             }
         }
-        Ok((text, cells))
+        Ok((text, ending.or(ending_of(&cells))))
     }
 
-    fn scenario(&self, suite: &Suite) -> Result<(String, Vec<CellReport>), Failure> {
+    fn scenario(&self, suite: &Suite) -> Result<(String, Ending), Failure> {
         let programs = match choose(suite, &self.suite.root(), std::slice::from_ref(&self.name)) {
             Err(Failure::Unknown { hint, .. }) => return Err(self.unknown(suite, hint)),
             programs => programs?,
         };
-        let (backends, workers) = self.backends.start_with_workshop()?;
-        let cells = cells::once(&programs, &backends, workers)?;
+        let (cells, ending) = self.backends.run_once(&programs)?;
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
             text.push_str(&say_scenario(suite, &programs, &row[0].scenario));
             text.push_str(&side_by_side::render(row, output::layout()));
             text.push('\n');
         }
-        Ok((text, cells))
+        Ok((text, ending.or(ending_of(&cells))))
     }
 
     /// Returns the failure for a name that neither a rule nor a scenario has.

@@ -9,7 +9,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use harness::backend::Backend;
 use harness::certify::certify;
 use harness::comparison::Difference;
-use harness::report::finding::FindingKind as Kind;
+use harness::ledger::Ledger;
+use harness::report::finding::{Finding, FindingKind as Kind};
 use harness::report::paint::Layout;
 use harness::report::{self, CellReport, Environment, Report, Row, SuiteFacts};
 use harness::review::{Scope, review};
@@ -18,10 +19,10 @@ use harness::scenario::name::ScenarioName;
 use harness::suite::{EXTENSION, Suite};
 use harness::verdict::Verdict;
 
-use crate::backend_choice::{BackendChoice, worker_command};
+use crate::backend_choice::{BackendChoice, Columns, worker_command};
 use crate::failure::{Ending, Failure};
 use crate::scenario_choice::{Programs, SuiteChoice, choose, choose_rules, generated_themes};
-use crate::{cells, interrupt, output};
+use crate::{cells, interrupt, output, release_runs};
 
 /// The arguments of `run`.
 #[derive(Debug, clap::Args)]
@@ -103,16 +104,18 @@ impl Run {
         if self.certify {
             return self.certify();
         }
-        let (backends, workers) = self.backends.start_with_workshop()?;
+        let workshop = Arc::new(self.backends.workshop());
+        let columns = self.backends.start_available(&workshop)?;
         interrupt::note()?;
         let options = Options {
             runs: self.repeat.get(),
-            workers,
+            workers: workshop,
             isolate: self.isolate,
             breaks_off: || interrupt::came().is_some(),
         };
         if self.cancel_points {
-            let (text, ending) = crate::cancel_points::run(&programs, &backends, &options);
+            let (text, ending) = crate::cancel_points::run(&programs, &columns.backends, &options);
+            let ending = ending.or(columns.say_unavailable());
             match &self.out {
                 Some(path) => output::save(path, &text)?,
                 None => output::print(&text)?,
@@ -125,8 +128,8 @@ impl Run {
                 }
             });
         }
-        let cells = cells::run(&programs, &backends, &options, self.resume.as_deref())?;
-        let mut report = self.report(&suite, &programs, &backends, cells)?;
+        let cells = cells::run(&programs, &columns.backends, &options, self.resume.as_deref())?;
+        let mut report = self.report(&suite, &programs, &columns, cells)?;
         let status = report.status();
         if self.only_divergent || !self.verdicts.is_empty() {
             report.retain_rows(|row| self.wants(row));
@@ -185,9 +188,10 @@ impl Run {
         &self,
         suite: &Suite,
         programs: &Programs,
-        backends: &[Arc<dyn Backend>],
+        columns: &Columns,
         cells: Vec<CellReport>,
     ) -> Result<Report, Failure> {
+        let backends = &columns.backends;
         let snapshots = self.snapshots.clone().unwrap_or_else(|| self.suite.snapshots());
         // A script outside the suites has no snapshot to be held to.
         let reviewed = cells.iter().filter(|cell| suite.programs.contains_key(&cell.scenario));
@@ -196,10 +200,13 @@ impl Run {
             backends: backends.iter().map(|backend| backend.id().to_owned()).collect(),
             known_backends: backends::known().into_iter().map(|known| known.id).collect(),
             known_releases: releases::resolve::pairs().collect(),
+            newest: newest_of(backends, &suite.ledger),
             scenarios: programs.len(),
             whole_suite: !self.names_some() && self.rules.is_empty(),
         };
         let (mut summary, mut findings) = review(&cells, &suite.ledger, &check, &scope);
+        let unavailable = columns.unavailable.iter();
+        findings.splice(..0, unavailable.map(|it| Finding::unavailable(&it.id, &it.failure.to_string())));
         if interrupt::came().is_some() {
             // What did not come up may be among what was not run.
             let is_of_absence = |kind| matches!(kind, Kind::Stale | Kind::EmptyColumn | Kind::NothingRun);
@@ -268,6 +275,20 @@ impl Run {
             None => Ok(format!("{annotations}\n{markdown}")),
         }
     }
+}
+
+/// Returns which backends are the newest release of their locks, as far as an entry of the ledger waits for one.
+fn newest_of(backends: &[Arc<dyn Backend>], ledger: &Ledger) -> Vec<String> {
+    let waits = |id: &str| ledger.entries.iter().any(|entry| entry.until.is_some() && entry.names_backend(id));
+    let is_newest = |id: &&str| {
+        let asked = release_runs::places().and_then(|places| Ok(releases::range::is_newest(id, &places)?));
+        asked.unwrap_or_else(|failure| {
+            output::note(&format!("whether {id} is the newest release is not known: {failure}"));
+            false
+        })
+    };
+    let ids = backends.iter().map(|backend| backend.id()).filter(|id| waits(id));
+    ids.filter(is_newest).map(str::to_owned).collect()
 }
 
 fn environment() -> Environment {

@@ -4,8 +4,8 @@ use harness::report::{CellReport, columns, side_by_side};
 
 use crate::backend_choice::BackendChoice;
 use crate::failure::{Ending, Failure};
+use crate::output;
 use crate::scenario_choice::{SuiteChoice, choose};
-use crate::{cells, output};
 
 /// The arguments of `show`.
 #[derive(Debug, clap::Args)]
@@ -27,8 +27,7 @@ impl Show {
     pub(crate) fn execute(&self) -> Result<Ending, Failure> {
         let suite = self.suite.read()?;
         let programs = choose(&suite, &self.suite.root(), &self.scenarios)?;
-        let (backends, workers) = self.backends.start_with_workshop()?;
-        let cells = cells::once(&programs, &backends, workers)?;
+        let (cells, ending) = self.backends.run_once(&programs)?;
         let layout = output::layout();
         let mut text = String::new();
         for row in cells.chunk_by(|one, next| one.scenario == next.scenario) {
@@ -41,7 +40,7 @@ impl Show {
             text.push_str(&if self.columns { columns::render(row, layout) } else { side_by_side::render(row, layout) });
         }
         output::print(&text)?;
-        Ok(ending_of(&cells))
+        Ok(ending.or(ending_of(&cells)))
     }
 }
 

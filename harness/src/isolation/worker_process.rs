@@ -269,7 +269,13 @@ fn welcome(
             Err(IsolationError::Version { command: command.text(), theirs: hello.protocol, ours: VERSION })
         }
         Ok(Answer::Hello(hello)) if hello.seats.is_empty() => none("its hello names no seat".to_owned(), channel),
-        Ok(Answer::Hello(hello)) => Ok(hello),
+        Ok(Answer::Hello(hello)) => match hello.unknown_capabilities() {
+            unknown if unknown.is_empty() || hello.is_newer() => Ok(hello),
+            unknown => {
+                let worker = format!("{} {}", hello.worker.name, hello.worker.version);
+                Err(IsolationError::Capability { worker, command: command.text(), unknown })
+            }
+        },
         Ok(_) => none(format!("its first line is `{}`", excerpt(&line)), channel),
         Err(error) => none(format!("its first line is `{}`: {error}", excerpt(&line)), channel),
     }

@@ -24,6 +24,7 @@ pub static TABLE: Table = Table {
         Verb::new("is-locked", Effect::AskHeld, "asks whether somebody holds it"),
         Verb::new("debug", Effect::Print, "prints it with `{:?}`"),
     ],
+    features: &["poison"],
 };
 
 /// Model of a mutex: one hold at a time, and a free one is there to be taken.

@@ -99,6 +99,7 @@ pub static TABLE: Table = Table {
         Verb::new("is-locked", Effect::Ask, "asks whether somebody holds it"),
         Verb::new("debug", Effect::Print, "prints it with `{:?}`"),
     ],
+    features: &["readers"],
 };
 
 /// Model of an rwlock: one writer and nobody else, or readers up to the limit, of whom one may be upgradable.

@@ -44,6 +44,7 @@ pub static TABLE: Table = Table {
         Verb::new("is-closed", Effect::Ask, "asks whether it was closed"),
         Verb::new("debug", Effect::Print, "prints it with `{:?}`"),
     ],
+    features: &["counted"],
 };
 
 /// Model of a semaphore: as many permits as there are, out or free.

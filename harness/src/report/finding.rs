@@ -27,6 +27,8 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FindingKind {
+    /// A backend did not start, so that its column was not run.
+    Unavailable,
     /// A cell was not run, by the environment's fault or the harness's own.
     Failed,
     /// Two runs of one cell differ.
@@ -45,10 +47,24 @@ pub enum FindingKind {
     NothingRun,
 }
 
+impl Finding {
+    /// Returns the finding that the backend that `id` asks for did not start, with the reason.
+    pub fn unavailable(id: &str, why: &str) -> Self {
+        Self {
+            kind: FindingKind::Unavailable,
+            scenario: None,
+            backends: vec![id.to_owned()],
+            message: format!("{id}: {why}"),
+            hint: "the other backends were run without it".to_owned(),
+        }
+    }
+}
+
 impl FindingKind {
     /// Returns its heading in reports.
     pub fn title(self) -> &'static str {
         match self {
+            FindingKind::Unavailable => "unavailable backend",
             FindingKind::Failed => "not run",
             FindingKind::Varies => "two runs differ",
             FindingKind::Violation => "unreviewed violation",

@@ -1,6 +1,6 @@
 //! Cells, ledgers and reports made by hand.
 
-use keyalike_harness::ledger::Ledger;
+use keyalike_harness::ledger::{IsMeant, Ledger, VersionOrder};
 use keyalike_harness::report::{
     Answer, CellReport, Environment, OutcomeReport, Report, SCHEMA, SuiteFacts, VariantReport, give_letters,
 };
@@ -77,11 +77,35 @@ pub(crate) fn backend(id: &str) -> Description {
     }
 }
 
+/// Versions of these tests are decimal fractions. Only `red` has any.
+pub(crate) const FRACTIONS: VersionOrder = VersionOrder { contains: is_in, check: check_range };
+
+fn is_in(id: &str, range: &str) -> bool {
+    let number = |text: &str| text.parse::<f32>().expect("versions of these tests are numbers");
+    let Some((_, version)) = id.split_once('@') else { return false };
+    let version = number(version);
+    range.split(',').all(|part| match (part.strip_prefix(">="), part.strip_prefix('<')) {
+        (Some(start), _) => version >= number(start),
+        (None, Some(end)) => version < number(end),
+        (None, None) => panic!("{part} is no range of these tests"),
+    })
+}
+
+fn check_range(is_meant: IsMeant<'_>, range: &str) -> Result<(), String> {
+    match (is_meant("red"), range.contains("!")) {
+        (true, false) => Ok(()),
+        (true, true) => Err(format!("`{range}` is no range; write `>=1`")),
+        (false, _) => Err("nothing has releases but red; name it".to_owned()),
+    }
+}
+
 /// A ledger with this text.
 pub(crate) fn ledger(text: &str) -> Ledger {
     let file = tempfile::NamedTempFile::new().expect("a file can be made");
     std::fs::write(file.path(), text).expect("the file can be written");
-    Ledger::read(file.path()).expect("the ledger of a test is in order")
+    let mut ledger = Ledger::read(file.path()).expect("the ledger of a test is in order");
+    ledger.order_by(FRACTIONS).expect("its ranges are ranges");
+    ledger
 }
 
 /// The report of a whole suite that consists of `cells`.
@@ -102,7 +126,8 @@ pub(crate) fn reviewed(
     let ids: Vec<String> = backends.iter().map(|id| (*id).to_owned()).collect();
     let known_backends = ids.iter().cloned().chain(["elsewhere".to_owned()]).collect();
     let known_releases = vec!["red".to_owned()];
-    let scope = Scope { backends: ids, known_backends, known_releases, scenarios, whole_suite };
+    let newest = vec!["red@2.0".to_owned()];
+    let scope = Scope { backends: ids, known_backends, known_releases, newest, scenarios, whole_suite };
     let (summary, findings) = review(&cells, &ledger(ledger_text), snapshots, &scope);
     Report {
         schema: SCHEMA,

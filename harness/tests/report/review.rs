@@ -1,12 +1,15 @@
 //! What nobody has reviewed is found, what somebody has is not, and an entry that explains nothing is stale.
 
-use keyalike_harness::report::finding::FindingKind;
+use std::path::Path;
+
+use keyalike_harness::ledger::Ledger;
+use keyalike_harness::report::finding::{Finding, FindingKind};
 use keyalike_harness::report::{CellReport, Report, Status};
 use keyalike_harness::review::SnapshotCheck;
 use keyalike_harness::verdict::{Grade, Verdict};
 use rstest::rstest;
 
-use crate::cells::{cell, failed, quiet, report, reviewed, varying};
+use crate::cells::{FRACTIONS, cell, failed, quiet, report, reviewed, varying};
 
 const BACKENDS: [&str; 2] = ["blue", "green"];
 
@@ -76,6 +79,70 @@ fn what_is_not_as_expected_is_found(
     assert_eq!(kinds(&report(&BACKENDS, cells, ledger)), expected);
 }
 
+/// What an old release and the newest one did beside `blue`, held against a violation of releases of `red`.
+fn of_releases(old: &str, violating: &[&str], backends: &str, until: &str) -> Report {
+    let columns = ["blue", old, "red@2.0"];
+    let violates = |id: &str| cell("a/b", id, Grade::Violates, Verdict::Completed, "acquired", "");
+    let cells = columns.map(|id| if violating.contains(&id) { violates(id) } else { quiet("a/b", id) });
+    report(&columns, cells.to_vec(), &(entry("violation", "a/b", backends) + until))
+}
+
+#[rstest]
+#[case::release_in_the_range("red@1.5", "red@>=1,<2", &[])]
+#[case::start("red@1.0", "red@>=1,<2", &[])]
+#[case::release_before_the_range("red@0.5", "red@>=1,<2", &[FindingKind::Violation])]
+#[case::one_release_by_its_number("red@1.5", "red@1.5", &[])]
+#[case::other_release_by_its_number("red@1.5", "red@1.0", &[FindingKind::Violation])]
+#[case::glob_and_range("red@1.5", "r*@<2", &[])]
+#[case::backend_without_a_version("elsewhere", "red@<2", &[FindingKind::Violation])]
+fn a_range_names_the_releases_in_it(#[case] id: &str, #[case] backends: &str, #[case] expected: &[FindingKind]) {
+    assert_eq!(kinds(&of_releases(id, &[id], backends, "")), expected);
+}
+
+const UNTIL: &str = "until = \"owner/repository#1\"\n";
+
+#[rstest]
+#[case::newest_needs_it(&["red@1.0", "red@2.0"], "red@>=1", UNTIL, &[])]
+#[case::newest_needs_it_no_more(&["red@1.0"], "red@>=1", UNTIL, &[FindingKind::Stale])]
+#[case::range_ends_before_the_newest(&["red@1.0"], "red@<2", UNTIL, &[])]
+#[case::nobody_waits_for_an_issue(&["red@1.0"], "red@>=1", "", &[])]
+#[case::nothing_needs_it(&[], "red@>=1", UNTIL, &[FindingKind::Stale])]
+fn an_entry_ends_with_the_release_that_does_not_need_it(
+    #[case] violating: &[&str],
+    #[case] backends: &str,
+    #[case] until: &str,
+    #[case] expected: &[FindingKind],
+) {
+    let report = of_releases("red@1.0", violating, backends, until);
+    assert_eq!(kinds(&report), expected);
+    if let [stale] = &report.findings[..] {
+        let said = "violation of red@>=1 in `a/b` (line 1) waits for owner/repository#1, and the newest release, red@2.0, does";
+        assert!(stale.message.starts_with(said), "{}", stale.message);
+    }
+}
+
+#[rstest]
+#[case::no_range("\"red@>=!\"", "", ":3: violation of red@>=! in `a/b`: `>=!` is no range; write `>=1`")]
+#[case::range_of_nothing("\"blue@<1\"", "", ":3: violation of blue@<1 in `a/b`: nothing has releases but red; name it")]
+#[case::on_a_line_of_its_own(
+    "\n  \"red\",\n  \"blue@<1\"\n",
+    "",
+    ":5: violation of red, blue@<1 in `a/b`: nothing has"
+)]
+#[case::no_glob("\"red[\"", "", ":3: `red[` is not a glob")]
+#[case::no_issue(
+    "\"red\"",
+    "until = \"soon\"\n",
+    ":1: violation of red in `a/b`: `until` waits for `soon`, which is no issue;"
+)]
+fn an_entry_in_error_is_told_with_its_line(#[case] backends: &str, #[case] until: &str, #[case] said: &str) {
+    let text =
+        format!("[[violation]]\nscenario = \"a/b\"\nbackends = [{backends}]\nreason = \"r\"\nsource = \"s\"\n{until}");
+    let read = Ledger::parse(Path::new("ledger.toml"), &text).and_then(|mut ledger| ledger.order_by(FRACTIONS));
+    let told = read.expect_err("it is in error").to_string();
+    assert!(told.starts_with(&format!("ledger.toml{said}")), "{told}");
+}
+
 #[test]
 fn an_entry_is_stale_only_if_the_whole_suite_ran() {
     let ledger = entry("divergence", "a/b", "blue");
@@ -104,6 +171,13 @@ fn a_cell_that_differs_from_its_snapshot_is_found() {
 #[case::failed(vec![failed("a/b", "blue"), refused("")], Status::Failed)]
 fn the_worst_finding_is_the_status(#[case] cells: Vec<CellReport>, #[case] expected: Status) {
     assert_eq!(report(&BACKENDS, cells, "").status(), expected);
+}
+
+#[test]
+fn a_backend_that_did_not_start_is_a_failure_whatever_the_others_did() {
+    let mut report = report(&BACKENDS, alike(), "");
+    report.findings.push(Finding::unavailable("red", "no such library"));
+    assert_eq!(report.status(), Status::Failed);
 }
 
 #[test]
