@@ -1,11 +1,12 @@
 //! The shipped scenarios on the planted locks: no honest policy violates a rule, and each condition of an `accept`
 //! line still finds the mistake it is there for.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use harness::driver::program::{Deed, Program, TaskDeed};
 use harness::explore::drive_script;
 use harness::outcome::Outcome;
+use harness::scenario::parse::parse;
 use harness::scenario::{Place, WakerEvent};
 use harness::suite::Suite;
 use harness::verdict::Grade;
@@ -70,4 +71,53 @@ fn a_scenario_that_accepts_every_order_still_finds_its_mistakes() {
             assert_eq!(run(lock, program).grade, Grade::Violates, "{id} {scenario}");
         }
     }
+}
+
+/// Runs a script on the honest lock `id`.
+fn run_script(id: &str, text: &str) -> Outcome {
+    let lock = honest().into_iter().find(|lock| lock.id == id).expect("it is planted");
+    let scenario = parse("planted/script".parse().expect("a name"), text).expect("a scenario");
+    run(&lock, &Program::new(Arc::new(scenario)).expect("a script"))
+}
+
+const OVERTAKEN: &str = "mutex m\n\nA acquire m\nB acquire m\nC acquire m\nA release m\nB release m\n\n";
+
+#[test]
+fn a_violation_says_which_conditions_failed_and_what_the_steps_gave() {
+    let condition = "if \"A release m\" gives \"B acquired\"";
+    let outcome = run_script("youngest-first", &format!("{OVERTAKEN}accept completed {condition} conforms\n"));
+    assert_eq!(outcome.grade, Grade::Violates);
+    let first = "`A release m` gives `released; C acquired`, not `B acquired`";
+    assert_eq!(outcome.sentence.as_deref(), Some(first));
+    let more = "accept completed if \"A release m\" gives \"refused\" conforms\n\
+                accept completed if \"B release m\" gives \"released\" conforms\n";
+    let outcome = run_script("youngest-first", &format!("{OVERTAKEN}accept completed {condition} conforms\n{more}"));
+    let both = format!("{first} or `refused`; `B release m` gives `not run: it waits`, not `released`");
+    assert_eq!(outcome.sentence, Some(both));
+    // A verdict that nothing accepts speaks for itself.
+    let outcome = run_script("hands-over", &format!("{OVERTAKEN}accept leaked permitted \"why\"\n"));
+    assert_eq!((outcome.grade, outcome.sentence), (Grade::Violates, None));
+}
+
+#[rstest::rstest]
+#[case::permitted(
+    "accept unsupported permitted \"it blocks no thread\"",
+    Grade::Permitted,
+    Some("it blocks no thread")
+)]
+#[case::conforms("accept unsupported conforms", Grade::Conforms, None)]
+#[case::not_accepted("accept completed conforms", Grade::Ungraded, None)]
+#[case::accepted_otherwise(
+    "accept unsupported if \"A acquire m blocking\" gives \"acquired\" conforms",
+    Grade::Ungraded,
+    None
+)]
+#[case::no_accept_line("", Grade::Ungraded, None)]
+fn what_a_library_lacks_has_the_grade_of_its_accept_line(
+    #[case] accept: &str,
+    #[case] grade: Grade,
+    #[case] sentence: Option<&str>,
+) {
+    let outcome = run_script("hands-over", &format!("mutex m\n\nA acquire m blocking\n\n{accept}\n"));
+    assert_eq!((outcome.grade, outcome.sentence.as_deref()), (grade, sentence), "{}", outcome.text());
 }
