@@ -253,3 +253,42 @@ fn wrong_usage_of_stress_is_told(#[case] arguments: &[&str], #[case] said: &str,
     }
     check_output(command, 2, &[said, more]);
 }
+
+/// Whatever a command runs when nothing is named is as expected; only budgets are made smaller here.
+#[rstest]
+#[case::run(&["run"], "as expected")]
+#[case::explore(&["explore"], "explored/kept-future  strict-tokio")]
+#[case::stress(&["stress", "--budget", "200"], "tokio")]
+#[case::kill_rate(&["kill-rate", "--strategy", "portfolio", "--budget", "20000"], "none")]
+#[case::list(&["list"], "explored/kept-future")]
+#[case::lint(&["lint"], "0 warnings")]
+#[case::fmt(&["fmt", "--check"], "0 of")]
+fn a_command_without_names_is_as_expected(#[case] arguments: &[&str], #[case] said: &str) {
+    check(arguments, 0, &[said]);
+}
+
+/// How often a run was too slow to count depends on the machine, so nothing of it stands in a report.
+#[test]
+fn two_searches_under_a_time_limit_print_and_keep_the_same() {
+    let place = Place::new(SCENARIO);
+    let explore = |file: &str| {
+        let arguments = ["explore", "--scenario", "explored/query-and-panic", "--out", file];
+        let output = program(&arguments).output().expect("the program starts");
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        (String::from_utf8_lossy(&output.stdout).into_owned(), read(Path::new(file)))
+    };
+    let first = explore(&place.text("first"));
+    for number in 0..4 {
+        assert_eq!(explore(&place.text(&format!("again-{number}"))), first);
+    }
+}
+
+/// A script that no driver runs is bad input, with its place and what to do.
+#[test]
+fn a_line_while_a_thread_waits_is_bad_input() {
+    let place = Place::new("mutex m\n\nB acquire m\nA acquire m blocking\nB is-locked m; B release m\n");
+    let file = place.text("program.scenario");
+    let said = ["scenario:5:1", "a thread may wait in a blocking acquire", "give each step a line of its own"];
+    check(&["run", &file, "--backend", "tokio"], 2, &said);
+    check(&["lint", &file], 1, &said);
+}

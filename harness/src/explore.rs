@@ -141,14 +141,10 @@ pub(crate) trait Chooser {
     fn rewind(&mut self);
 }
 
-/// Runs one schedule, again and again until it takes less than its scenario allows. Adds to `late` how often it did
-/// not. Returns whether it came to its end, or nothing if it was never in time.
-pub(crate) fn run_in_time(
-    machine: &mut dyn Machine,
-    bounds: &Bounds,
-    chooser: &mut dyn Chooser,
-    late: &mut u64,
-) -> Option<bool> {
+/// Runs one schedule, again and again until it takes less than its scenario allows. A run that takes longer leaves no
+/// trace: how many do depends on the machine, and equal searches have equal reports.
+/// Returns whether it came to its end, or nothing if it was never in time.
+pub(crate) fn run_in_time(machine: &mut dyn Machine, bounds: &Bounds, chooser: &mut dyn Chooser) -> Option<bool> {
     let Some(limit) = machine.plan().scenario.within.as_ref().map(|within| within.limit.duration()) else {
         return Some(machine.run(bounds, chooser));
     };
@@ -158,7 +154,7 @@ pub(crate) fn run_in_time(
         if begun.elapsed() < limit {
             return Some(is_complete);
         }
-        *late += 1;
+        machine.books_mut().discard();
         chooser.rewind();
     }
     None
@@ -367,7 +363,7 @@ pub fn schedules(locks: &Explorable, plan: &Arc<Plan>, bounds: &Bounds) -> Resul
     let mut schedules = Vec::new();
     while !tree.is_done() {
         tree.begin();
-        let is_complete = run_in_time(&mut *machine, bounds, &mut tree, &mut 0);
+        let is_complete = run_in_time(&mut *machine, bounds, &mut tree);
         if tree.stop() == strategy::Stop::Diverged {
             tree.correct();
             continue;

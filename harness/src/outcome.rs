@@ -2,7 +2,7 @@
 
 use crate::oracle::{Judgement, judge};
 use crate::promises::Promises;
-use crate::scenario::{Accept, Scenario};
+use crate::scenario::{Accept, Condition, Scenario};
 use crate::transcript::render::{RESULT_COLUMN, StepText};
 use crate::transcript::{Record, Transcript};
 use crate::verdict::{Grade, Verdict};
@@ -14,7 +14,7 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// What the scenario's rule says of it.
     pub grade: Grade,
-    /// Why it is permitted, where it is.
+    /// Why it is permitted, or which conditions failed if the verdict is accepted only under conditions.
     pub sentence: Option<String>,
     /// The text that snapshots keep: transcript, order of grants, verdict and its reasons.
     pub lines: Vec<String>,
@@ -92,25 +92,51 @@ fn gives(scenario: &Scenario, part: &str, wanted: &str) -> bool {
     }
 }
 
-/// Returns what the `accept` lines of a scenario say of a verdict: the first that applies decides.
+/// Returns the grade that the `accept` lines of a scenario give to a verdict, and why: the first line that applies decides.
+///
+/// The reason is the sentence of a `permitted` line, or, if lines accept the verdict and none of them applies, which
+/// conditions failed. `unsupported` that no line accepts stays ungraded.
 pub fn grade(scenario: &Scenario, verdict: Verdict, steps: impl FnOnce() -> Vec<StepText>) -> (Grade, Option<String>) {
-    if verdict == Verdict::Unsupported {
-        return (Grade::Ungraded, None);
-    }
-    if scenario.accepts.is_empty() {
-        return (if verdict == Verdict::Completed { Grade::Conforms } else { Grade::Violates }, None);
-    }
+    let otherwise = match verdict {
+        Verdict::Unsupported => Grade::Ungraded,
+        Verdict::Completed if scenario.accepts.is_empty() => Grade::Conforms,
+        _ => Grade::Violates,
+    };
     let candidates: Vec<&Accept> = scenario.accepts.iter().filter(|accept| accept.verdict == verdict).collect();
     let steps = if candidates.iter().any(|accept| !accept.conditions.is_empty()) { steps() } else { Vec::new() };
-    let applies = |accept: &&&Accept| {
-        accept.conditions.iter().all(|condition| {
-            let texts: Vec<String> = condition.step.members().map(|member| member.to_string()).collect();
-            let is_given = |part: &String| gives(scenario, part, &condition.gives);
-            steps.iter().any(|step| texts.contains(&step.step) && step.parts.iter().any(is_given))
-        })
-    };
-    match candidates.iter().find(applies) {
-        Some(accept) => (accept.grade, accept.sentence.clone()),
-        None => (Grade::Violates, None),
+    let mut failed = Vec::new();
+    for accept in candidates {
+        match accept.conditions.iter().find(|condition| !holds(scenario, condition, &steps)) {
+            None => return (accept.grade, accept.sentence.clone()),
+            Some(condition) => failed.push(condition),
+        }
     }
+    (otherwise, (otherwise == Grade::Violates && !steps.is_empty()).then(|| say_failed(&failed, &steps)))
+}
+
+/// Returns what each occurrence of the step of a condition came to.
+fn results<'s>(condition: &Condition, steps: &'s [StepText]) -> impl Iterator<Item = &'s [String]> {
+    let texts: Vec<String> = condition.step.members().map(|member| member.to_string()).collect();
+    steps.iter().filter(move |step| texts.contains(&step.step)).map(|step| step.parts.as_slice())
+}
+
+fn holds(scenario: &Scenario, condition: &Condition, steps: &[StepText]) -> bool {
+    results(condition, steps).flatten().any(|part| gives(scenario, part, &condition.gives))
+}
+
+/// Names the conditions that failed, step by step, and what the steps gave instead.
+fn say_failed(failed: &[&Condition], steps: &[StepText]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for (place, condition) in failed.iter().enumerate() {
+        let is_same = |other: &&&Condition| other.step == condition.step;
+        if failed[..place].iter().any(|other| is_same(&other)) {
+            continue;
+        }
+        let mut wanted: Vec<String> = failed.iter().filter(is_same).map(|same| format!("`{}`", same.gives)).collect();
+        wanted.dedup();
+        let given: Vec<String> = results(condition, steps).map(|parts| format!("`{}`", parts.join("; "))).collect();
+        let given = if given.is_empty() { "nothing".to_owned() } else { given.join(" and ") };
+        texts.push(format!("`{}` gives {given}, not {}", condition.step, wanted.join(" or ")));
+    }
+    texts.join("; ")
 }

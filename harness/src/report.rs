@@ -117,7 +117,7 @@ pub struct OutcomeReport {
     pub verdict: Verdict,
     /// What the scenario's rule says of it.
     pub grade: Grade,
-    /// Why it is permitted, where it is.
+    /// Why it is permitted, or which conditions failed if the verdict is accepted only under conditions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sentence: Option<String>,
     /// Which of the distinct outcomes of its scenario it is: `a`, `b`, ...

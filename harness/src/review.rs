@@ -255,19 +255,25 @@ fn show(cell: &CellReport) -> String {
     format!("keyalike show {}", cell.scenario)
 }
 
-/// Says which backends came to which verdict: `lost-wakeup on tokio, smol; completed on async-std`.
+/// Says which backends came to which verdict, and which condition failed if that alone is why it violates:
+/// `lost-wakeup on tokio, smol; completed on async-std: ...`.
 fn say_verdicts(cells: &[&CellReport]) -> String {
-    let mut verdicts: Vec<(Verdict, Vec<&str>)> = Vec::new();
+    type Reason<'a> = (Verdict, Option<&'a str>);
+    let mut verdicts: Vec<(Reason<'_>, Vec<&str>)> = Vec::new();
     for cell in cells {
-        let Some(verdict) = cell.outcome().map(|outcome| outcome.verdict) else { continue };
+        let Some(verdict) = cell.outcome().map(|outcome| (outcome.verdict, outcome.sentence.as_deref())) else {
+            continue;
+        };
         match verdicts.iter_mut().find(|(known, _)| *known == verdict) {
             Some((_, backends)) => backends.push(&cell.backend),
             None => verdicts.push((verdict, vec![&cell.backend])),
         }
     }
-    let texts: Vec<String> =
-        verdicts.iter().map(|(verdict, backends)| format!("{verdict} on {}", say_backends(backends))).collect();
-    texts.join("; ")
+    let say = |((verdict, why), backends): &(Reason<'_>, Vec<&str>)| {
+        let why = why.map_or_else(String::new, |why| format!(": {why}"));
+        format!("{verdict} on {}{why}", say_backends(backends))
+    };
+    verdicts.iter().map(say).collect::<Vec<_>>().join("; ")
 }
 
 /// Names backends, the first few of many.

@@ -11,8 +11,9 @@ use crate::ledger::{Ledger, LedgerError};
 use crate::program::{Program, ProgramError};
 use crate::scenario::Scenario;
 use crate::scenario::diagnostic::Diagnostic;
+use crate::scenario::lint::lines_with_threads;
 use crate::scenario::name::{RuleId, ScenarioName};
-use crate::scenario::parse::parse_bytes;
+use crate::scenario::parse::{parse_bytes, parse_located};
 
 /// The ending of a scenario's file.
 pub const EXTENSION: &str = "scenario";
@@ -227,7 +228,15 @@ fn parse_file(file: &Path, place: &Path, bytes: &[u8]) -> Result<Scenario, Suite
     let name = place.to_str().map(|place| place.replace(std::path::MAIN_SEPARATOR, "/"));
     let name: ScenarioName =
         name.and_then(|name| name.parse().ok()).ok_or_else(|| SuiteError::Name { path: file.to_owned() })?;
-    parse_bytes(name, bytes).map_err(|diagnostics| {
+    let parsed = match std::str::from_utf8(bytes) {
+        Ok(text) => parse_located(name, text).and_then(|parsed| match lines_with_threads(&parsed) {
+            // No driver runs such a script, so it is as bad as one that cannot be read.
+            lines if lines.is_empty() => Ok(parsed.scenario),
+            lines => Err(lines),
+        }),
+        Err(_) => parse_bytes(name, bytes),
+    };
+    parsed.map_err(|diagnostics| {
         let text = String::from_utf8_lossy(bytes);
         let path = file.display().to_string();
         let rendered: Vec<String> =

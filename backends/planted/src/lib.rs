@@ -1,4 +1,5 @@
-//! Keyalike's planted locks: three honest mutexes written by hand, and forty-one that are wrong in one line.
+//! Keyalike's planted locks: five honest mutexes written by hand, and forty-one that are wrong in one line; and a weighted
+//! queue with mistakes of its own, as semaphore and as rwlock.
 //!
 //! They are there to be found out: a strategy of the explorer is worth how many it convicts, and how fast. Three further
 //! locks are wrong only between two instructions, where the explorer cannot look and real threads must.
@@ -55,7 +56,8 @@ macro_rules! planted {
     };
 }
 
-/// Returns the honest locks, each explored with its own types.
+/// Returns the honest locks, one per policy: hand-over and barging, each oldest and youngest first, and one whose
+/// acquire yields once. The oldest-first ones are explored with their own types.
 pub fn honest() -> Vec<Planted> {
     struct HandsOver;
     impl Flaw for HandsOver {}
@@ -67,6 +69,15 @@ pub fn honest() -> Vec<Planted> {
     impl Flaw for GivesWay {
         const GIVES_WAY: bool = true;
     }
+    struct YoungestFirst;
+    impl Flaw for YoungestFirst {
+        const YOUNGEST_FIRST: bool = true;
+    }
+    struct YoungestFirstBarges;
+    impl Flaw for YoungestFirstBarges {
+        const BARGES: bool = true;
+        const YOUNGEST_FIRST: bool = true;
+    }
     vec![
         Planted {
             id: "hands-over",
@@ -77,6 +88,8 @@ pub fn honest() -> Vec<Planted> {
             id: "gives-way",
             explorable: explorable_borrowed::<Mutex<GivesWay>>(Locks::<GivesWay>::explorable()),
         },
+        planted::<YoungestFirst>("youngest-first"),
+        planted::<YoungestFirstBarges>("youngest-first-barges"),
     ]
 }
 

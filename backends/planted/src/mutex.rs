@@ -20,6 +20,8 @@ macro_rules! flaws {
             const BARGES: bool = false;
             /// No mistake: an acquire gives way once before it asks.
             const GIVES_WAY: bool = false;
+            /// No mistake: the waiter that came last is served first.
+            const YOUNGEST_FIRST: bool = false;
             $($(#[$doc])* const $name: bool = false;)*
         }
     };
@@ -161,13 +163,13 @@ impl State {
         if F::TICKETS_WRAP { self.tickets % 2 } else { self.tickets }
     }
 
-    /// Frees the lock, or grants it to the first waiter.
+    /// Frees the lock, or grants it to the waiter whose turn it is.
     fn pass_on<F: Flaw>(&mut self) -> Wakes {
         if F::RELEASE_MISSES_LAST && self.queue.len() == 1 || F::DROP_COUNTS_TWICE && self.count <= 0 {
             self.locked = false;
             return Wakes::new();
         }
-        let next = match F::RELEASE_GRANTS_LAST_WAKES_FIRST {
+        let next = match F::RELEASE_GRANTS_LAST_WAKES_FIRST || F::YOUNGEST_FIRST {
             true => self.queue.pop_back(),
             false => self.queue.pop_front(),
         };

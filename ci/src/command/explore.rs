@@ -316,9 +316,6 @@ pub(crate) fn told(report: &Report, scenario: &Scenario, library: &Library<'_>, 
         _ => {}
     }
     facts.extend(report.alike().map(|set| format!("alike are {set}")));
-    if report.diverged > 0 {
-        facts.push(format!("{} took another course and were run again", report.diverged));
-    }
     text.push_str(&format!("  {}\n", facts.join("; ")));
     let coverage = &report.coverage;
     text.push_str(&format!(

@@ -127,6 +127,7 @@ impl Books {
         (self.aborted, self.verdict, self.herd, self.over, self.closed) = (0, Verdict::Completed, false, false, false);
         (self.last_act, self.broken) = (0, 0);
         self.before = (self.wakes, self.grants, self.polls);
+        self.coverage.begin();
     }
 
     pub(crate) fn held(&self, object: ObjectIndex) -> u32 {
@@ -279,6 +280,12 @@ impl Books {
     /// Takes this run off the counts: it was broken off, and no schedule.
     pub(crate) fn uncount(&mut self) {
         self.set_counts(self.before);
+    }
+
+    /// Takes this run off the counts and off what was seen: it was too slow, or took another course than before.
+    pub(crate) fn discard(&mut self) {
+        self.uncount();
+        self.coverage.take_back();
     }
 
     /// Forgets what was counted and seen.

@@ -34,7 +34,7 @@ pub(super) fn confirm(
     for _ in 0..ATTEMPTS_MAX {
         let mut fixed = Fixed::new(schedule);
         drop(machine.record(true));
-        let is_complete = run_in_time(machine, bounds, &mut fixed, &mut 0) == Some(true);
+        let is_complete = run_in_time(machine, bounds, &mut fixed) == Some(true);
         let mut trace = last_run(machine.record(false));
         if !is_complete || !fixed.is_over() {
             continue;

@@ -7,24 +7,47 @@ use super::books::mix;
 const WORDS: usize = 1_024;
 
 /// A set of hashes that came of [`mix`], of which only the size is asked. Empty, it has no words.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-struct Marks(Vec<u64>);
+struct Marks {
+    words: Vec<u64>,
+    /// The bits that this run set first.
+    #[serde(skip)]
+    new: Vec<usize>,
+}
+
+impl PartialEq for Marks {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
+
+impl Eq for Marks {}
 
 impl Marks {
     fn mark(&mut self, hash: u64) {
-        if self.0.is_empty() {
-            self.0.resize(WORDS, 0);
+        if self.words.is_empty() {
+            self.words.resize(WORDS, 0);
         }
         let place = (hash >> 20) as usize;
-        self.0[place / 64 % WORDS] |= 1 << (place % 64);
+        let (word, bit) = (&mut self.words[place / 64 % WORDS], 1 << (place % 64));
+        if *word & bit == 0 {
+            *word |= bit;
+            self.new.push(place);
+        }
+    }
+
+    fn take_back(&mut self) {
+        for place in self.new.drain(..) {
+            self.words[place / 64 % WORDS] &= !(1 << (place % 64));
+        }
     }
 
     fn merge(&mut self, other: &Marks) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
         }
-        for (word, other) in self.0.iter_mut().zip(&other.0) {
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
             *word |= other;
         }
     }
@@ -33,7 +56,7 @@ impl Marks {
     /// hundred thousand.
     fn count(&self) -> u64 {
         let bits = (WORDS * 64) as f64;
-        let ones: u32 = self.0.iter().map(|word| word.count_ones()).sum();
+        let ones: u32 = self.words.iter().map(|word| word.count_ones()).sum();
         let zeros = WORDS as u32 * 64 - ones;
         (-bits * (f64::from(zeros.max(1)) / bits).ln()).round() as u64
     }
@@ -48,6 +71,20 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Begins a run.
+    pub(crate) fn begin(&mut self) {
+        self.marks().into_iter().for_each(|marks| marks.new.clear());
+    }
+
+    /// Forgets what this run saw first.
+    pub(crate) fn take_back(&mut self) {
+        self.marks().into_iter().for_each(Marks::take_back);
+    }
+
+    fn marks(&mut self) -> [&mut Marks; 3] {
+        [&mut self.orders, &mut self.states, &mut self.cancels]
+    }
+
     pub(crate) fn order(&mut self, order: u64) {
         self.orders.mark(order);
     }

@@ -70,8 +70,6 @@ pub struct Report {
     pub pruned: u64,
     /// About how many schedules there are, where that was estimated.
     pub estimate: Option<f64>,
-    /// How many schedules took another course when they were run again, and were run anew.
-    pub diverged: u64,
     /// The different outcomes, worst first, the more frequent first.
     pub outcomes: Vec<Found>,
     /// How many schedules had an outcome beyond the most that are told apart.

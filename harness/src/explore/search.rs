@@ -58,7 +58,6 @@ pub struct Search {
     end: Option<End>,
     schedules: u64,
     pruned: u64,
-    diverged: u64,
     others: u64,
     estimate: Option<f64>,
     outcomes: Vec<Found>,
@@ -129,7 +128,6 @@ enum Unit<'a> {
 struct Tally {
     schedules: u64,
     pruned: u64,
-    diverged: u64,
     places: HashMap<u64, usize, BuildHasherDefault<Identical>>,
     outcomes: Vec<Counted>,
     last: usize,
@@ -183,7 +181,6 @@ impl Search {
             end: None,
             schedules: 0,
             pruned: 0,
-            diverged: 0,
             others: 0,
             estimate: None,
             outcomes: Vec::new(),
@@ -445,7 +442,6 @@ impl Search {
         }
         self.schedules += tally.schedules;
         self.pruned += tally.pruned;
-        self.diverged += tally.diverged;
         Ok(())
     }
 
@@ -469,7 +465,6 @@ impl Search {
             schedules: self.schedules,
             pruned: self.pruned,
             estimate: self.estimate,
-            diverged: self.diverged,
             outcomes,
             others: self.others,
             coverage,
@@ -550,15 +545,14 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
             let mut astray = 0;
             while tally.schedules < share && !part.is_done() {
                 part.begin();
-                match run_in_time(machine, &options.bounds, part, &mut tally.diverged) {
+                match run_in_time(machine, &options.bounds, part) {
                     None => {
                         tally.stuck = Some(part.schedule());
                         break;
                     }
                     Some(true) => tally.count(machine, || part.schedule()),
                     Some(false) if part.stop() == Stop::Diverged => {
-                        machine.books_mut().uncount();
-                        tally.diverged += 1;
+                        machine.books_mut().discard();
                         astray = if part.correct() { 0 } else { astray + 1 };
                         if astray < ATTEMPTS_MAX {
                             continue;
@@ -588,7 +582,7 @@ fn work(machine: &mut dyn Machine, unit: Unit<'_>, options: &Options) -> Tally {
             let mut sampled = Sampled::new(sampler, Random::new(options.seed, block), machine.plan());
             while tally.schedules < share {
                 sampled.begin();
-                if run_in_time(machine, &options.bounds, &mut sampled, &mut tally.diverged).is_none() {
+                if run_in_time(machine, &options.bounds, &mut sampled).is_none() {
                     tally.stuck = Some(sampled.schedule().clone());
                     break;
                 }
@@ -633,7 +627,7 @@ fn split(machine: &mut dyn Machine, reduction: &Reduction, options: &Options, pr
         let (mut is_cut, mut asleep) = (false, 0);
         while !tree.is_done() {
             tree.begin();
-            let is_complete = run_in_time(machine, &options.bounds, &mut tree, &mut 0) == Some(true);
+            let is_complete = run_in_time(machine, &options.bounds, &mut tree) == Some(true);
             match tree.stop() {
                 Stop::Asleep if !is_complete => asleep += 1,
                 Stop::Diverged => {

@@ -163,7 +163,7 @@ pub fn join(pieces: &[Piece], strategy: Strategy, budget: Budget) -> Result<Piec
         return Ok(first.clone());
     }
     let mut report = Report { outcomes: Vec::new(), end: End::Exhausted, ..first.report.clone() };
-    (report.schedules, report.pruned, report.diverged) = (0, 0, 0);
+    (report.schedules, report.pruned) = (0, 0);
     (report.wakes, report.grants, report.polls) = (0, 0, 0);
     let forest = match strategy {
         Strategy::Exhaustive => Some(Forest::grow(pieces, &first.report)?),
@@ -175,7 +175,6 @@ pub fn join(pieces: &[Piece], strategy: Strategy, budget: Budget) -> Result<Piec
         let part = &piece.report;
         report.schedules += part.schedules;
         report.pruned += part.pruned;
-        report.diverged += part.diverged;
         report.wakes += part.wakes;
         report.grants += part.grants;
         report.polls += part.polls;

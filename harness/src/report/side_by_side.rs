@@ -167,6 +167,7 @@ fn with_grade(side: &Side<'_>) -> Vec<(String, String)> {
 /// Returns the grade with its sentence.
 pub fn say_grade(outcome: &OutcomeReport) -> String {
     match (&outcome.sentence, outcome.grade) {
+        (Some(sentence), Grade::Violates) => format!("violates !: {sentence}"),
         (Some(sentence), grade) => format!("{grade}: {sentence}"),
         (None, Grade::Violates) => "violates !".to_owned(),
         (None, grade) => grade.to_string(),

@@ -4,6 +4,7 @@
 //! granted, overtaken or forgotten is what scenarios are there to find out.
 
 mod reach;
+mod threads;
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,6 +13,8 @@ use crate::scenario::name::{FutureName, ObjectName, RuleId, TaskName};
 use crate::scenario::parse::Parsed;
 use crate::scenario::vocabulary::{RESULTS, is_result};
 use crate::scenario::{Action, Condition, Conduct, Operation, Parcel, Reaction, Scenario, Step};
+
+pub use threads::warnings as lines_with_threads;
 
 /// What is known about the place of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,7 +34,7 @@ pub fn lint(parsed: &Parsed, context: &LintContext) -> Vec<Diagnostic> {
     warnings.extend(reach::unreachable_steps(parsed));
     warnings.extend(accepts(parsed));
     warnings.extend(results(parsed));
-    warnings.extend(threads(parsed));
+    warnings.extend(threads::warnings(parsed));
     warnings.sort_by_key(Diagnostic::location);
     warnings
 }
@@ -195,18 +198,6 @@ fn results(Parsed { scenario, locations }: &Parsed) -> Vec<Diagnostic> {
                     || format!("the results are {}", RESULTS.join(", ")),
                     |near| format!("did you mean `{owner}{near}`?"),
                 ))
-        })
-        .collect()
-}
-
-/// Warns of threads that are started in a line of several steps, which no driver runs.
-fn threads(parsed: &Parsed) -> Vec<Diagnostic> {
-    let shared = |line: usize| parsed.scenario.lines[line].steps.len() > 1;
-    let started = located_steps(parsed).filter(|(line, step, _)| step.starts_thread() && shared(*line));
-    started
-        .map(|(_, _, location)| {
-            Diagnostic::warning(location, "this step starts a thread in a line of several steps, and cannot be run")
-                .hinting("nobody can keep a thread from running between steps: give it a line of its own")
         })
         .collect()
 }

@@ -36,6 +36,14 @@ fn check(text: &str, context: &LintContext, expected: &[&str]) {
     "A acquire m blocking; B yield",
     "3:1 this step starts a thread in a line of several steps, and cannot be run"
 )]
+#[case::line_while_a_thread_waits(
+    "B acquire m / A acquire m blocking / B is-locked m; B release m",
+    "5:1 a thread may wait in a blocking acquire during this line of several steps, so that it cannot be run"
+)]
+#[case::line_while_a_thread_waits_on_some_locks(
+    "B acquire m / C acquire m / A acquire m blocking / B release m / C release m; B yield",
+    "7:1 a thread may wait in a blocking acquire during this line of several steps, so that it cannot be run"
+)]
 #[case::returned(
     "A acquire m / A return / A release m",
     "5:1 this step is never taken: task A has returned on an earlier step"
@@ -148,6 +156,10 @@ fn surely_not_meant_is_warned_of(#[case] script: &str, #[case] expected: &str) {
 #[case::results_of_transcripts(
     "A acquire m / B acquire m / A release m; cancel B / accept completed if \"A release m\" gives \"B's waker acquired m\" \
      if \"A release m\" gives \"woke B 2 times\" if \"cancel B\" gives \"not run: it is gone\" conforms"
+)]
+#[case::line_when_the_thread_is_served("B acquire m / A acquire m blocking / B release m / A release m; B acquire m")]
+#[case::line_behind_a_thread_that_was_served(
+    "B acquire m / A acquire m blocking / B release m / C acquire m / A release m; B yield"
 )]
 #[case::thread_on_a_line_of_its_own("A acquire m blocking / A release m; B acquire m blocking inside")]
 fn what_depends_on_the_lock_is_not_warned_of(#[case] script: &str) {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use keyalike_harness::ledger::Ledger;
 use keyalike_harness::report::finding::{Finding, FindingKind};
-use keyalike_harness::report::{CellReport, Report, Status};
+use keyalike_harness::report::paint::Layout;
+use keyalike_harness::report::{Answer, CellReport, Report, Status, github, junit, markdown, table};
 use keyalike_harness::review::SnapshotCheck;
 use keyalike_harness::verdict::{Grade, Verdict};
 use rstest::rstest;
@@ -44,6 +45,29 @@ fn unsupported() -> CellReport {
 
 fn kinds(report: &Report) -> Vec<FindingKind> {
     report.findings.iter().map(|finding| finding.kind).collect()
+}
+
+/// Where a failed condition is all that speaks against a cell, every report names it: each prints the finding's message.
+#[test]
+fn a_violation_names_the_condition_that_failed() {
+    let mut cells = violating();
+    let reason = "`A release m` gives `released`, not `B acquired`";
+    if let Answer::Outcome(outcome) = &mut cells[0].answer {
+        (outcome.verdict, outcome.sentence) = (Verdict::Completed, Some(reason.to_owned()));
+    }
+    let report = reviewed(&BACKENDS, cells, "", &SnapshotCheck::default(), false);
+    let expected = format!("completed on blue: {reason}; leaked on green");
+    assert!(report.findings[0].message.ends_with(&expected), "{}", report.findings[0].message);
+    let quoted = reason.replace('`', "'");
+    let formats = [
+        (table::render(&report, Layout::default()), reason),
+        (markdown::render(&report), quoted.as_str()),
+        (github::render(&report, &|_| None), reason),
+        (junit::render(&report).expect("XML"), reason),
+    ];
+    for (text, said) in formats {
+        assert!(text.contains(said), "{text}");
+    }
 }
 
 #[rstest]
