@@ -540,7 +540,8 @@ impl<R: Runtime> Worker<'_, R> {
         }
     }
 
-    /// Polls a kept future once, in its place. A grant turns it into a guard.
+    /// Polls a kept future once, in its place. A grant turns it into a guard that was got now: the scope that is open now
+    /// releases it.
     fn poll_in_place(&mut self, name: NameIndex) -> Result<(ObjectIndex, Request, Poll<Reply>), Reason> {
         let place = self.hands.find_future(name)?;
         let Belonging::Future { object, request, operation, .. } = &mut self.hands.belongings[place] else {
@@ -551,8 +552,7 @@ impl<R: Runtime> Worker<'_, R> {
         if reply.is_ready() {
             let pending = self.hands.take_future(name)?;
             if reply == Poll::Ready(Reply::Granted) {
-                let guard = Belonging::Guard { object, operation: pending.operation };
-                self.hands.belongings.insert(place, guard);
+                self.hands.belongings.push(Belonging::Guard { object, operation: pending.operation });
             }
         }
         Ok((object, request, reply))

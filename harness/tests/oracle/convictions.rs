@@ -567,6 +567,44 @@ const CASES: &[Case] = &[
         verdict: Verdict::Refused,
         says: &["A acquire m refused", "the task holds the mutex already"],
     },
+    // What belongs to whom, on an honest lock.
+    Case {
+        name: "scope_releases_what_poll_acquired_in_it",
+        lock: HONEST,
+        objects: "m",
+        script: "B acquire m
+                 A start x acquire m
+                 B release m
+                 A enter f
+                 A poll x
+                 A leave f",
+        verdict: Verdict::Completed,
+        says: &["A leave f left; A released m", "end all free"],
+    },
+    Case {
+        name: "scope_releases_what_a_wait_by_reference_acquired_in_it",
+        lock: HONEST,
+        objects: "m",
+        script: "B acquire m
+                 A start x acquire m
+                 A enter f
+                 A await-ref x
+                 B release m
+                 A leave f",
+        verdict: Verdict::Completed,
+        says: &["A leave f left; A released m", "end all free"],
+    },
+    Case {
+        name: "scope_drops_the_futures_that_were_made_in_it",
+        lock: HONEST,
+        objects: "m",
+        script: "B acquire m
+                 A enter f
+                 A start x acquire m
+                 A leave f",
+        verdict: Verdict::Completed,
+        says: &["A leave f left; A dropped x", "end B holds m"],
+    },
     // What is wrong with a script, on an honest lock.
     Case {
         name: "task_that_waits_for_itself_is_in_a_deadlock",

@@ -676,7 +676,7 @@ class Task:
         await self._poll_step(step)
 
     async def _poll_step(self, step: Step) -> None:
-        """Poll a kept future once, in its place. A grant turns it into a guard."""
+        """Poll a kept future once, in its place. A grant turns it into a guard that was got now."""
         place, operation = self._find_future(step)
         self.runtime.before_park(self, operation, step.index)
         was_parked = operation.is_started and not self.runtime.is_ready(operation)
@@ -694,10 +694,9 @@ class Task:
 
     def _settle_future(self, place: int, operation: Operation, reply: Reply) -> None:
         self._reply(operation, reply)
+        self.belongings.pop(place)
         if isinstance(reply, Granted):
-            self.belongings[place] = Guard(operation.object, operation.mutex)
-        else:
-            self.belongings.pop(place)
+            self.belongings.append(Guard(operation.object, operation.mutex))
 
     async def _await_step(self, step: Step) -> None:
         place, operation = self._find_future(step)
