@@ -290,7 +290,7 @@ impl Run {
         mail.unwrap_or_default()
     }
 
-    /// Says what `task` may have to let go of after this poll, beside its mail: it may have sent that to itself.
+    /// Says what `task` may have to let go of after this poll, beside its mail.
     pub(super) fn set_burden(&self, task: TaskIndex, burden: u8) {
         let desk = &self.desks[task].burden;
         desk.store(burden | (desk.load(Ordering::Relaxed) & MAIL), Ordering::Relaxed);

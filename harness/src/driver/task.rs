@@ -248,12 +248,7 @@ impl<R: Runtime> Task<R> {
         let unwinding = Unwinding(&mut self.hands);
         let hands = &mut *unwinding.0;
         hands.polled_kept = false;
-        for mut belonging in hands.run.receive(hands.index) {
-            if let Belonging::Guard { operation, .. } = &mut belonging {
-                operation.hand_over(Handover::Received);
-            }
-            hands.belongings.push(belonging);
-        }
+        hands.run.receive(hands.index).into_iter().for_each(|parcel| hands.receive(parcel));
         let mut worker =
             Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
@@ -299,6 +294,14 @@ impl Hands {
 
     fn effect(&self, what: What) {
         self.run.record(self.index, Role::Effect, what);
+    }
+
+    /// Takes what was sent to the task.
+    fn receive(&mut self, mut parcel: Belonging) {
+        if let Belonging::Guard { operation, .. } = &mut parcel {
+            operation.hand_over(Handover::Received);
+        }
+        self.belongings.push(parcel);
     }
 
     /// Drops the pending operation, then everything else in reverse order. Returns the first panic that came out of it.
@@ -442,13 +445,13 @@ impl<R: Runtime> Worker<'_, R> {
                 operation.hand_over(Handover::Sent);
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentGuard { object, to, received });
-                drop(self.hands.run.send(to, Belonging::Guard { object, operation }));
+                self.send(to, Belonging::Guard { object, operation });
             }
             TaskDeed::SendFuture { future, to } => {
                 let Pending { object, request, operation, .. } = self.hands.take_future(future)?;
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentFuture { future, to, received });
-                drop(self.hands.run.send(to, Belonging::Future { name: future, object, request, operation }));
+                self.send(to, Belonging::Future { name: future, object, request, operation });
             }
             TaskDeed::Panic => {
                 self.hands.result(What::Panicked { scripted: true, message: panic_message(&boom()) });
@@ -499,6 +502,15 @@ impl<R: Runtime> Worker<'_, R> {
             }
         }
         Ok(Flow::Goes)
+    }
+
+    /// Hands `parcel` to task `to`, which takes it at its next poll. What a task sends to itself it has at once: its next
+    /// step may come in this very poll.
+    fn send(&mut self, to: TaskIndex, parcel: Belonging) {
+        match to == self.hands.index {
+            true => self.hands.receive(parcel),
+            false => drop(self.hands.run.send(to, parcel)),
+        }
     }
 
     fn operation(&self, object: ObjectIndex, request: Request, place: Place) -> Result<Operation, Reason> {

@@ -605,6 +605,24 @@ const CASES: &[Case] = &[
         verdict: Verdict::Completed,
         says: &["A leave f left; A dropped x", "end B holds m"],
     },
+    Case {
+        name: "guard_that_its_task_sends_to_itself_is_held_at_once",
+        lock: HONEST,
+        objects: "m",
+        script: "A acquire m
+                 A send m A; A release m",
+        verdict: Verdict::Completed,
+        says: &["A release m released", "end all free"],
+    },
+    Case {
+        name: "future_that_its_task_sends_to_itself_is_kept_at_once",
+        lock: HONEST,
+        objects: "m",
+        script: "A prepare x acquire m
+                 A send x A; A await x",
+        verdict: Verdict::Completed,
+        says: &["A await x acquired", "end A holds m"],
+    },
     // What is wrong with a script, on an honest lock.
     Case {
         name: "task_that_waits_for_itself_is_in_a_deadlock",
