@@ -243,6 +243,7 @@ pub enum Reason {
     BlocksThread,
     HandleGone,
     StillRuns,
+    WakerHoldsGuard,
 }
 
 /// What an event speaks of, beside its place and its task.
@@ -290,7 +291,8 @@ impl Event {
                 | Reason::DoesNotWait
                 | Reason::BlocksThread
                 | Reason::HandleGone
-                | Reason::StillRuns => Indexes::default(),
+                | Reason::StillRuns
+                | Reason::WakerHoldsGuard => Indexes::default(),
             },
             What::Unsupported
             | What::NotCancelled

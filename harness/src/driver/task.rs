@@ -423,12 +423,12 @@ impl<R: Runtime> Worker<'_, R> {
                 self.attempt(Pending { object, request, future: None, operation });
             }
             TaskDeed::Release { object } => {
-                let guard = self.hands.take_guard(object)?;
+                let guard = self.take_guard(object)?;
                 self.hands.result(What::Released { object });
                 drop(guard);
             }
             TaskDeed::ReleaseElsewhere { object } => {
-                let guard = self.hands.take_guard(object)?;
+                let guard = self.take_guard(object)?;
                 self.hands.result(What::Released { object });
                 let dropped = std::thread::scope(|scope| scope.spawn(|| drop(guard)).join());
                 if let Err(payload) = dropped {
@@ -437,11 +437,11 @@ impl<R: Runtime> Worker<'_, R> {
             }
             TaskDeed::Resume { .. } => unreachable!("a step that resumes is taken by a task that waits"),
             TaskDeed::Forget { object } => {
-                std::mem::forget(self.hands.take_guard(object)?);
+                std::mem::forget(self.take_guard(object)?);
                 self.hands.result(What::Forgotten { object });
             }
             TaskDeed::SendGuard { object, to } => {
-                let mut operation = self.hands.take_guard(object)?;
+                let mut operation = self.take_guard(object)?;
                 operation.hand_over(Handover::Sent);
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentGuard { object, to, received });
@@ -511,6 +511,12 @@ impl<R: Runtime> Worker<'_, R> {
             true => self.hands.receive(parcel),
             false => drop(self.hands.run.send(to, parcel)),
         }
+    }
+
+    /// Takes the guard of `object` that the task got last, unless it has given that one to its waker.
+    fn take_guard(&mut self, object: ObjectIndex) -> Result<Operation, Reason> {
+        let is_with_waker = || self.acting.is_some_and(|acting| acting.holds(object));
+        self.hands.take_guard(object).map_err(|reason| if is_with_waker() { Reason::WakerHoldsGuard } else { reason })
     }
 
     fn operation(&self, object: ObjectIndex, request: Request, place: Place) -> Result<Operation, Reason> {
@@ -612,7 +618,7 @@ impl<R: Runtime> Worker<'_, R> {
     /// Gives the task's waker its orders.
     fn arm(&mut self, event: WakerEvent, reaction: ReactionDeed) -> Result<(), Reason> {
         let guard = match reaction {
-            ReactionDeed::Release(object) => Some(self.hands.take_guard(object)?),
+            ReactionDeed::Release(object) => Some(self.take_guard(object)?),
             _ => None,
         };
         let acting = self.acting.expect("a program knows the tasks that give orders to their wakers");

@@ -308,6 +308,7 @@ impl Words<'_> {
             Reason::BlocksThread => "it blocks a thread".to_owned(),
             Reason::HandleGone => "its handle is gone".to_owned(),
             Reason::StillRuns => "it has not ended".to_owned(),
+            Reason::WakerHoldsGuard => "its waker holds the guard".to_owned(),
         }
     }
 }

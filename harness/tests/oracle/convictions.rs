@@ -623,6 +623,27 @@ const CASES: &[Case] = &[
         verdict: Verdict::Completed,
         says: &["A await x acquired", "end A holds m"],
     },
+    Case {
+        name: "guard_of_an_armed_reaction_is_held_by_the_waker",
+        lock: HONEST,
+        objects: "m n",
+        script: "A acquire m
+                 A on wake release m
+                 A release m
+                 A forget m
+                 A send m B
+                 A on wake release m
+                 A release n",
+        verdict: Verdict::Completed,
+        says: &[
+            "A release m not run: its waker holds the guard",
+            "A forget m not run: its waker holds the guard",
+            "A send m B not run: its waker holds the guard",
+            "A on wake release m not run: its waker holds the guard",
+            "A release n not run: it holds no guard of n",
+            "end A holds m",
+        ],
+    },
     // What is wrong with a script, on an honest lock.
     Case {
         name: "task_that_waits_for_itself_is_in_a_deadlock",
