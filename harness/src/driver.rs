@@ -24,7 +24,8 @@ use program::Program;
 /// The most polls of woken tasks in one step (a count, at least 1). Reaching it is the fault `livelock`.
 pub const POLLS_MAX: u32 = 10_000;
 
-/// How often a run is begun again because its script took longer than `within` allows, at most.
+/// How often a run is begun again because its script took longer than `within` allows, at most. A livelock counts at once,
+/// however long it took: it would take as long each time.
 pub const ATTEMPTS_MAX: u32 = 10_000;
 
 /// Where the conductor runs.

@@ -141,8 +141,9 @@ pub(crate) trait Chooser {
     fn rewind(&mut self);
 }
 
-/// Runs one schedule, again and again until it takes less than its scenario allows. Adds to `late` how often it did not.
-/// Returns whether it came to its end, or nothing if it was never in time.
+/// Runs one schedule, again and again until it takes less than its scenario allows or is a livelock, which takes longer
+/// than any window. Adds to `late` how often it was neither. Returns whether it came to its end, or nothing if it was never
+/// in time.
 pub(crate) fn run_in_time(
     machine: &mut dyn Machine,
     bounds: &Bounds,
@@ -155,7 +156,7 @@ pub(crate) fn run_in_time(
     for _ in 0..crate::driver::ATTEMPTS_MAX {
         let begun = Instant::now();
         let is_complete = machine.run(bounds, chooser);
-        if begun.elapsed() < limit {
+        if begun.elapsed() < limit || machine.books().is_livelock() {
             return Some(is_complete);
         }
         *late += 1;

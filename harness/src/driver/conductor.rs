@@ -49,8 +49,8 @@ pub(super) async fn conduct<R: Runtime>(
     records
 }
 
-/// Runs the program until a run is valid: its script took less than its window allows. Whether a run is valid has nothing
-/// to do with what came of it. `None` if it is broken off before.
+/// Runs the program until a run is valid: its script took less than its window allows, or it is a livelock. Else it has
+/// nothing to do with what came of a run whether that is valid. `None` if it is broken off before.
 async fn valid_run<R: Runtime>(
     conductor: &mut Conductor<R>,
     listener: &Option<Listener>,
@@ -69,7 +69,8 @@ async fn valid_run<R: Runtime>(
             return Ok(None);
         }
         let (record, micros) = conductor.run_once(None).await?;
-        if micros < u128::from(within.limit.micros()) {
+        // A livelock takes longer than any window.
+        if record.fault.is_some() || micros < u128::from(within.limit.micros()) {
             if let Some(listener) = listener {
                 for line in record.events.chunk_by(|one, next| one.at == next.at) {
                     listener(Heard::Begun(line[0].at));

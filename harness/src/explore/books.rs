@@ -78,6 +78,7 @@ pub(crate) struct Books {
     /// Whether the script is over, so that nothing goes into the outcome any more but accusations.
     over: bool,
     closed: bool,
+    livelock: bool,
     orders: Vec<u64>,
     last_act: usize,
     wakes: u64,
@@ -103,6 +104,7 @@ impl Books {
             herd: false,
             over: false,
             closed: false,
+            livelock: false,
             orders: vec![0; objects],
             last_act: 0,
             wakes: 0,
@@ -122,7 +124,7 @@ impl Books {
         self.passed.fill(0);
         self.orders.fill(0);
         (self.aborted, self.verdict, self.herd, self.over, self.closed) = (0, Verdict::Completed, false, false, false);
-        self.last_act = 0;
+        (self.last_act, self.livelock) = (0, false);
         self.before = (self.wakes, self.grants, self.polls);
     }
 
@@ -222,6 +224,7 @@ impl Books {
     }
 
     pub(crate) fn accuse(&mut self, verdict: Verdict) {
+        self.livelock |= verdict == Verdict::Livelock;
         if !self.closed || verdict == Verdict::Panicked {
             self.verdict = self.verdict.min(verdict);
         }
@@ -247,6 +250,11 @@ impl Books {
     /// Returns what the run is accused of.
     pub(crate) fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Returns whether the run did not come to rest.
+    pub(crate) fn is_livelock(&self) -> bool {
+        self.livelock
     }
 
     /// Returns whether one call of the lock woke several times.

@@ -6,6 +6,7 @@ mod queued;
 use std::sync::Arc;
 
 use keyalike_harness::backend::{Backend, Description, LockLibrary, Pair, Subject};
+use keyalike_harness::driver::MakeObject;
 use keyalike_harness::executor::Executor;
 use keyalike_harness::object::Object;
 use keyalike_harness::primitive::Primitive;
@@ -27,6 +28,9 @@ pub(crate) const OUTLIVES_ITSELF: &str = "outlives-itself";
 
 /// The id of the lock that refuses every other try.
 pub(crate) const MOODY: &str = "moody";
+
+/// Makes locks whose waiters wake their own tasks with every poll.
+pub(crate) const SELF_WAKING: MakeObject = Library::<broken::SelfWaking>::make;
 
 /// A name by which a worker finds a lock, and how to make the backend.
 pub(crate) type Row = (&'static str, fn(&'static str) -> Arc<dyn Backend>);
