@@ -36,7 +36,7 @@ pub struct Record {
     pub probe: Trials,
     /// One per object, tried after all let go.
     pub rest: Trials,
-    /// Why the script did not come to its end, if it did not.
+    /// What went wrong with the run itself, if anything did.
     pub fault: Option<Fault>,
 }
 
@@ -57,7 +57,8 @@ pub enum Trial {
     Gone,
 }
 
-/// Why a script did not come to its end.
+/// What went wrong with a run itself. A hang and a crash end it; after a livelock it goes on without those who spin, or ends
+/// where a worker cannot do that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -65,7 +66,7 @@ pub enum Fault {
     Livelock {
         /// When.
         at: At,
-        /// The tasks that were polled most.
+        /// The tasks that were polled again and again, and are not polled any more.
         tasks: Vec<TaskIndex>,
     },
     /// A thread is blocked or spins for ever.

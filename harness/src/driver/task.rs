@@ -253,10 +253,7 @@ impl<R: Runtime> Task<R> {
             Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken if worker.hands.run.stops() => return Flow::Ends,
-            Admission::Woken => {
-                worker.hands.run.count_poll(worker.hands.index);
-                worker.resume();
-            }
+            Admission::Woken => worker.resume(),
             Admission::Command(Command::Steps { first, last }) => {
                 worker.hands.left = first..last + 1;
                 while let Some(step) = worker.hands.left.next() {
@@ -632,6 +629,8 @@ impl<R: Runtime> Worker<'_, R> {
         match self.hands.waiting {
             Waiting::Nothing | Waiting::Yield => return Err(Reason::DoesNotWait),
             Waiting::Thread(_) => return Err(Reason::BlocksThread),
+            // A wait that spins is over: only a cancel ends it.
+            _ if self.hands.run.hub.spins(self.hands.index) => return Err(Reason::Waits),
             Waiting::Operation(_) | Waiting::Shared { .. } | Waiting::Kept { .. } => {}
         }
         self.hands.run.hub.unqueue(self.hands.index);

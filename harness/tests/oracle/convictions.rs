@@ -470,6 +470,46 @@ const CASES: &[Case] = &[
         says: &["because after `B acquire m`, B is polled again and again"],
     },
     Case {
+        name: "livelock_ends_the_wait_that_spins_and_not_the_script",
+        lock: "self-waking",
+        objects: "m",
+        script: "A acquire m
+                 B acquire m
+                 C acquire m; D try-acquire m
+                 B is-locked m
+                 B resume
+                 D try-acquire m
+                 cancel B
+                 abort C
+                 B is-locked m
+                 A release m
+                 D acquire m",
+        verdict: Verdict::Livelock,
+        says: &[
+            "because after `B acquire m`, B is polled again and again",
+            "B is-locked m not run: it waits",
+            "B resume not run: it waits",
+            "D try-acquire m refused",
+            "cancel B cancelled",
+            "abort C aborted",
+            "B is-locked m yes",
+            "A release m released",
+            "D acquire m acquired",
+            "end D holds m",
+            "probe m refused",
+            "rest m free",
+        ],
+    },
+    Case {
+        name: "who_spins_lets_go_at_rest_before_the_others",
+        lock: "self-waking",
+        objects: "m",
+        script: "A acquire m
+                 B acquire m",
+        verdict: Verdict::Livelock,
+        says: &["end A holds m; B waits for m", "probe m refused", "rest m free"],
+    },
+    Case {
         name: "self_waking_at_rest_is_convicted_as_livelock",
         lock: "self-waking-on-cancel",
         objects: "m",
@@ -477,7 +517,7 @@ const CASES: &[Case] = &[
                  B acquire m
                  C acquire m",
         verdict: Verdict::Livelock,
-        says: &["because after letting go of everything, C is polled again and again"],
+        says: &["because after letting go of everything, C is polled again and again", "rest m free"],
     },
     Case {
         name: "spinning_is_convicted_as_hung",
