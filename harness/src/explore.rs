@@ -141,9 +141,9 @@ pub(crate) trait Chooser {
     fn rewind(&mut self);
 }
 
-/// Runs one schedule, again and again until it takes less than its scenario allows. A run that takes longer leaves no
-/// trace: how many do depends on the machine, and equal searches have equal reports.
-/// Returns whether it came to its end, or nothing if it was never in time.
+/// Runs one schedule, again and again until it takes less than its scenario allows or is a livelock, which takes longer
+/// than any window. A run that takes longer leaves no trace: how many do depends on the machine, and equal searches have
+/// equal reports. Returns whether it came to its end, or nothing if it was never in time.
 pub(crate) fn run_in_time(machine: &mut dyn Machine, bounds: &Bounds, chooser: &mut dyn Chooser) -> Option<bool> {
     let Some(limit) = machine.plan().scenario.within.as_ref().map(|within| within.limit.duration()) else {
         return Some(machine.run(bounds, chooser));
@@ -151,7 +151,7 @@ pub(crate) fn run_in_time(machine: &mut dyn Machine, bounds: &Bounds, chooser: &
     for _ in 0..crate::driver::ATTEMPTS_MAX {
         let begun = Instant::now();
         let is_complete = machine.run(bounds, chooser);
-        if begun.elapsed() < limit {
+        if begun.elapsed() < limit || machine.books().is_livelock() {
             return Some(is_complete);
         }
         machine.books_mut().discard();

@@ -11,11 +11,11 @@ mod wait_for;
 use std::collections::HashSet;
 
 use crate::primitive::State;
-use crate::program::{Deed, NameIndex, ObjectIndex, Program, TaskDeed};
+use crate::program::{Deed, NameIndex, ObjectIndex, Program, StepIndex, TaskDeed};
 use crate::promises::Promises;
 use crate::quiescence::TaskIndex;
 use crate::transcript::replay::Replay;
-use crate::transcript::{At, Event, Role, Transcript, What};
+use crate::transcript::{At, Event, Fault, Role, Transcript, What};
 use crate::verdict::Verdict;
 
 pub use order::OVERTAKEN_MAX;
@@ -48,14 +48,17 @@ impl Finding {
 
 /// Judges a transcript of a library with these promises.
 pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
+    let fault = transcript.record.fault.as_ref();
+    let livelock = fault.filter(|fault| matches!(fault, Fault::Livelock { .. })).and_then(Fault::at);
     let states = transcript.program.objects().iter().map(|object| object.primitive.model(object.argument)).collect();
     let closed_at = vec![None; transcript.program.objects().len()];
-    let mut court = Court { program: &transcript.program, promises, states, closed_at, findings: Vec::new() };
-    if transcript.is_unsupported() {
+    let program = &transcript.program;
+    let mut court = Court { program, promises, states, closed_at, livelock, findings: Vec::new() };
+    // A livelock came before the operation that is lacking, which ends the script.
+    if transcript.is_unsupported() && livelock.is_none() {
         let findings = vec![Finding::new(Verdict::Unsupported, "")];
         return Judgement { verdict: Verdict::Unsupported, findings, order: Vec::new() };
     }
-    let fault = transcript.record.fault.as_ref();
     let is_complete = fault.is_none_or(|fault| !fault.is_in_script());
     let mut replay = Replay::default();
     let mut order = order::Order::default();
@@ -63,7 +66,9 @@ pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
     let mut line = None;
     while let Some(event) = events.next() {
         court.hear(event, &replay);
-        order.hear(event, &replay);
+        if !court.is_after_livelock(event.at) {
+            order.hear(event, &replay);
+        }
         replay.apply(event);
         if let (true, Some(task)) = (renews(court.program, event), event.task) {
             replay.renew(task);
@@ -73,7 +78,10 @@ pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
         // A line that was broken off has not come to quiescence.
         let is_line_over = events.peek().map_or(is_complete, |next| line_of(court.program, next) > line);
         if is_line_over {
-            court.findings.extend(liveness::at_quiescence(court.program, &court.states, &replay));
+            // In the line of a livelock, and after it, those who spin were woken and are not polled.
+            if !court.has_come_to_livelock(line) {
+                court.findings.extend(liveness::at_quiescence(court.program, &court.states, &replay));
+            }
             replay.settle();
         }
     }
@@ -81,6 +89,8 @@ pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
         court.findings.extend(liveness::at_end(court.program, &court.states, &replay));
         court.findings.extend(wait_for::judge(court.program, &court.states, &replay));
         court.findings.extend(order::starved(court.program, &replay));
+    }
+    if is_complete || livelock.is_some() {
         court.hear_probes(transcript, replay);
     }
     court.findings.extend(fault.map(|fault| fault::judge(court.program, fault)));
@@ -115,12 +125,44 @@ struct Court<'a> {
     states: Vec<State>,
     /// When each object was closed, as a count of events, if it was.
     closed_at: Vec<Option<usize>>,
+    /// When the first livelock came, if one did.
+    livelock: Option<At>,
     findings: Vec<Finding>,
 }
 
 impl Court<'_> {
+    /// Returns whether what happens at `at` comes after a livelock. What the lock does then depends on whom the driver does
+    /// not poll any more, so nothing but a violation speaks against the lock.
+    fn is_after_livelock(&self, at: At) -> bool {
+        let line = |step: StepIndex| self.program.line_of[step];
+        match (self.livelock, at) {
+            (None, _) => false,
+            (Some(At::Step(livelock)), At::Step(step)) => line(step) > line(livelock),
+            // While all let go, nothing tells what came before the livelock.
+            (Some(livelock), at) => at >= livelock,
+        }
+    }
+
+    /// Returns whether a livelock came in `line` of the script or before it.
+    fn has_come_to_livelock(&self, line: Option<usize>) -> bool {
+        match self.livelock {
+            Some(At::Step(step)) => line >= Some(self.program.line_of[step]),
+            _ => false,
+        }
+    }
+
     /// Hears one event, with the state before it.
     fn hear(&mut self, event: &Event, before: &Replay) {
+        let known = self.findings.len();
+        self.hear_all(event, before);
+        if self.is_after_livelock(event.at) {
+            let mut late = self.findings.split_off(known);
+            late.retain(|finding| finding.verdict == Verdict::Violation);
+            self.findings.extend(late);
+        }
+    }
+
+    fn hear_all(&mut self, event: &Event, before: &Replay) {
         match &event.what {
             What::Panicked { scripted: false, .. } => {
                 let because = match (event.at, event.task) {

@@ -52,8 +52,10 @@ struct State<C> {
     outside: usize,
     /// The conductor, if it waits for quiescence.
     conductor: Option<Waker>,
-    /// Polls of woken tasks since the last command.
-    polls: u32,
+    /// Polls of woken tasks, all told.
+    polls: u64,
+    /// How many of them were before the last command.
+    polls_before: u64,
     polls_max: u32,
     livelock: bool,
     foreign_wake: bool,
@@ -68,6 +70,10 @@ struct Slot<C> {
     promised: bool,
     /// Whether the runtime has announced its end.
     ending: bool,
+    /// Whether it spins: then no wake lets it in any more.
+    spins: bool,
+    /// The number of the last poll that a wake let it in for, from 1.
+    last_poll: u64,
     command: Option<C>,
     /// How the runtime wants to be told that the task can be polled.
     waker: Option<Waker>,
@@ -106,7 +112,8 @@ pub enum Departure {
 pub enum Quiescence {
     /// Every task waits, or has ended.
     Rest,
-    /// The polls of one step reached their maximum, now or earlier. From then on no woken task is let in.
+    /// The polls of one step reached their maximum, now or earlier. No wake lets in the tasks that spun then; see
+    /// [`Hub::spinners`].
     Livelock,
 }
 
@@ -144,7 +151,7 @@ impl<C: Copy> Hub<C> {
             if state.tasks[task].phase == Phase::Done {
                 return (false, None);
             }
-            state.polls = 0;
+            state.polls_before = state.polls;
             state.tasks[task].command = Some(command);
             (true, state.admit(task))
         })
@@ -204,10 +211,15 @@ impl<C: Copy> Hub<C> {
                 return (Some(Admission::Command(command)), None);
             }
             state.polls += 1;
-            if state.livelock || state.polls > state.polls_max {
-                return (None, state.give_up(task));
+            if state.polls - state.polls_before > u64::from(state.polls_max) {
+                state.give_up();
             }
-            state.tasks[task].phase = Phase::Polling;
+            if state.tasks[task].spins {
+                return (None, state.turn_away(task));
+            }
+            let slot = &mut state.tasks[task];
+            slot.phase = Phase::Polling;
+            slot.last_poll = state.polls;
             (Some(Admission::Woken), None)
         })
     }
@@ -285,7 +297,7 @@ impl<C: Copy> Hub<C> {
     pub fn act(&self, acting: bool) {
         self.with(|state| {
             state.acting = acting;
-            state.polls = 0;
+            state.polls_before = state.polls;
             ((), state.advance())
         });
     }
@@ -298,6 +310,17 @@ impl<C: Copy> Hub<C> {
             replaced = std::mem::replace(&mut state.conductor, (!quiet).then(|| waker.clone()));
             (quiet.then(|| state.quiescence()), None)
         })
+    }
+
+    /// Returns the tasks that kept a step from coming to an end, in order: they were polled in the last tenth of its polls.
+    /// Only a command lets them in.
+    pub fn spinners(&self) -> Vec<TaskIndex> {
+        self.with(|state| ((0..state.tasks.len()).filter(|&task| state.tasks[task].spins).collect(), None))
+    }
+
+    /// Returns whether `task` is one of [`Hub::spinners`].
+    pub fn spins(&self, task: TaskIndex) -> bool {
+        self.with(|state| (state.tasks[task].spins, None))
     }
 
     /// Returns whether `task` has ended.
@@ -314,7 +337,16 @@ impl<C: Copy> Hub<C> {
 
 impl<C> Slot<C> {
     fn new() -> Self {
-        Self { phase: Phase::Parked, woken: false, promised: false, ending: false, command: None, waker: None }
+        Self {
+            phase: Phase::Parked,
+            woken: false,
+            promised: false,
+            ending: false,
+            spins: false,
+            last_poll: 0,
+            command: None,
+            waker: None,
+        }
     }
 }
 
@@ -331,6 +363,7 @@ impl<C> State<C> {
             outside: 0,
             conductor: None,
             polls: 0,
+            polls_before: 0,
             polls_max,
             livelock: false,
             foreign_wake: false,
@@ -366,7 +399,7 @@ impl<C> State<C> {
 
     fn enqueue(&mut self, task: TaskIndex) -> Option<Waker> {
         let slot = &mut self.tasks[task];
-        if !slot.woken && slot.phase != Phase::Done {
+        if !slot.woken && !slot.spins && slot.phase != Phase::Done {
             slot.woken = true;
             self.queue.push_back(task);
         }
@@ -400,14 +433,23 @@ impl<C> State<C> {
         self.tasks[task].waker.take()
     }
 
-    /// Turns `task` and all woken tasks away: the polls of this step have reached their maximum.
-    fn give_up(&mut self, task: TaskIndex) -> Option<Waker> {
+    /// Gives up on the tasks that were polled in the last tenth of this step's polls, which have reached their maximum. The
+    /// others go on, with as many polls again; there is one spinner more each time, so this comes to an end.
+    fn give_up(&mut self) {
         self.livelock = true;
+        let recent = self.polls - u64::from(self.polls_max.div_ceil(10));
+        for slot in self.tasks.iter_mut().filter(|slot| slot.last_poll >= recent) {
+            slot.spins = true;
+            slot.woken = false;
+        }
+        self.queue.retain(|&task| !self.tasks[task].spins);
+        self.polls_before = self.polls - 1;
+    }
+
+    /// Turns a woken task away, and lets the next one in.
+    fn turn_away(&mut self, task: TaskIndex) -> Option<Waker> {
         self.admitted = None;
         self.tasks[task].phase = Phase::Parked;
-        for task in self.queue.drain(..) {
-            self.tasks[task].woken = false;
-        }
         self.advance()
     }
 }

@@ -226,7 +226,8 @@ pub enum Action {
         /// How the scope is called.
         scope: ScopeName,
     },
-    /// `leave f`: closes the innermost scope, releasing what it acquired in reverse order.
+    /// `leave f`: closes the innermost scope: releases the guards that were got in it, drops the futures that
+    /// were made in it, in reverse order.
     Leave {
         /// The scope that must be the innermost one.
         scope: ScopeName,

@@ -37,7 +37,7 @@ pub struct Record {
     pub probe: Trials,
     /// One per probe of the program, tried after all let go.
     pub rest: Trials,
-    /// Why the script did not come to its end, if it did not.
+    /// What went wrong with the run itself, if anything did.
     pub fault: Option<Fault>,
 }
 
@@ -58,7 +58,8 @@ pub enum Trial {
     Gone,
 }
 
-/// Why a script did not come to its end.
+/// What went wrong with a run itself. A hang and a crash end it; after a livelock it goes on without those who spin, or ends
+/// where a worker cannot do that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
@@ -66,7 +67,7 @@ pub enum Fault {
     Livelock {
         /// When.
         at: At,
-        /// The tasks that were polled most.
+        /// The tasks that were polled again and again, and are not polled any more.
         tasks: Vec<TaskIndex>,
     },
     /// A thread is blocked or spins for ever.
@@ -296,6 +297,7 @@ pub enum Reason {
     BlocksThread,
     HandleGone,
     StillRuns,
+    WakerHoldsGuard,
 }
 
 /// What an event speaks of, beside its place and its task.
@@ -348,7 +350,8 @@ impl Event {
                 | Reason::DoesNotWait
                 | Reason::BlocksThread
                 | Reason::HandleGone
-                | Reason::StillRuns => Indexes::default(),
+                | Reason::StillRuns
+                | Reason::WakerHoldsGuard => Indexes::default(),
             },
             What::Unsupported
             | What::NotCancelled

@@ -82,6 +82,44 @@ fn refused_release_at_rest_is_told_and_not_judged() {
     }
 }
 
+/// After a livelock, two holders still speak against a lock; what follows from who is not polled any more does not. A worker
+/// may also end the run there.
+#[rstest]
+#[case::two_holders(vec![result(2, 2, acquired())], Trial::Refused, Trial::Free, Verdict::Violation)]
+#[case::refused_though_nobody_holds(vec![result(2, 0, What::Released { object: 0 })], Trial::Free, Trial::Refused, Verdict::Livelock)]
+fn violations_alone_are_judged_after_a_livelock(
+    #[case] later: Vec<Event>,
+    #[case] probe: Trial,
+    #[case] rest: Trial,
+    #[case] verdict: Verdict,
+) {
+    let waits = || What::Waits { object: 0, future: None, thread: false };
+    let tried = |at, trial| Event { at, task: None, role: Role::Result, what: What::Tried { object: 0, trial } };
+    let cancelled = Event {
+        at: At::Rest,
+        task: Some(1),
+        role: Role::Effect,
+        what: What::Cancelled { object: Some(0), kept: None },
+    };
+    let mut events = vec![result(0, 0, acquired()), result(1, 1, waits())];
+    let stopped = events.clone();
+    events.extend(later);
+    events.extend([tried(At::Probe, probe), cancelled, tried(At::Rest, rest)]);
+    let program = program("mutex m\n\nA acquire m\nB acquire m\nA release m; C acquire m\n");
+    let outcome = |events, trials: [&[Trial]; 2]| {
+        let fault = Some(Fault::Livelock { at: At::Step(1), tasks: vec![1] });
+        let [probe, rest] = trials.map(|trials| trials.iter().copied().collect());
+        Outcome::of(Transcript { program: Arc::clone(&program), record: Record { events, probe, rest, fault } })
+    };
+    let went_on = outcome(events, [&[probe], &[rest]]);
+    assert_eq!(went_on.verdict, verdict, "{}", went_on.text());
+    assert!(went_on.lines.iter().any(|line| line.starts_with("rest ")), "{}", went_on.text());
+    assert!(!went_on.text().contains("leaked") && !went_on.text().contains("yet refused"), "{}", went_on.text());
+    let stopped = outcome(stopped, [&[], &[]]);
+    assert_eq!(stopped.verdict, Verdict::Livelock, "{}", stopped.text());
+    assert!(!stopped.lines.iter().any(|line| line.starts_with("rest ")), "{}", stopped.text());
+}
+
 /// A cancel that comes too late takes nothing from whoever was granted the lock.
 #[test]
 fn cancel_that_came_too_late_is_told() {

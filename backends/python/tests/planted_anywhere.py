@@ -128,6 +128,15 @@ class Sleeps(Lock):
         await super()._acquire()
 
 
+class Spins(Lock):
+    """Looks again and again."""
+
+    async def _acquire(self) -> None:
+        while self._locked:
+            await self._sleep(0)
+        self._locked = True
+
+
 class Polls(Lock):
     """Looks every now and then."""
 
@@ -149,6 +158,7 @@ FAULTS: list[type[Lock]] = [
     RaisingRelease,
     AsyncRelease,
     Sleeps,
+    Spins,
     Polls,
 ]
 

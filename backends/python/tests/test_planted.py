@@ -15,6 +15,25 @@ GRANT_AND_CANCEL = "mutex m\nA acquire m\nB acquire m\nC acquire m\nA release m;
 BARGE = "mutex m\nA acquire m\nB acquire m\nA release m; A acquire m"
 STRANGER = "mutex m\nA acquire m\nA send m B\nB release m"
 
+SPIN = (
+    "mutex m\nA acquire m\nB acquire m\nB is-locked m\nC try-acquire m\n"
+    "cancel B\nB is-locked m\nA release m\nC acquire m"
+)
+SPUN = [
+    "B acquire m: waits*",
+    "B is-locked m: not-run waits",
+    "C try-acquire m: refused <*>",
+    "cancel B: cancelled",
+    "B is-locked m: yes",
+    "A release m: released",
+    "C acquire m: acquired",
+    "probe refused",
+    "rest free",
+    '{"livelock": {"at": {"step": 1}, "tasks": [1]}}',
+]
+"""A livelock ends the wait that spins, and not the script."""
+SPIN_AND_ABORT = "mutex m\nA acquire m\nB acquire m\nabort B\nA release m\nC acquire m"
+
 CASES = {
     "Sound": [
         (HAND_OVER, ["A release m: released; B woken; B acquired", "probe refused", "rest free"]),
@@ -64,10 +83,13 @@ BAD_ANSWERS: dict[str, list[tuple[str, list[str]]]] = {
 PATIENCE: dict[str, list[tuple[str, list[str]]]] = {
     "Sleeps": [(HAND_OVER, ["A release m: released; B woken; B acquired"])],
     "InThread": [(HAND_OVER, ["rest free"])],
+    "Spins": [(SPIN, SPUN), (SPIN_AND_ABORT, ["abort B: aborted aborted <*>; B aborted", "C acquire m: acquired"])],
+    # On trio it stands in a cancel scope of its own that is over, and cannot be left alone: the run ends.
     "Polls": [("mutex m\nA acquire m\nB acquire m", ['{"livelock": {"at": {"step": 1}, "tasks": [1]}}'])],
 }
 
 ASYNCIO: dict[str, list[tuple[str, list[str]]]] = {
+    "Polls": [(SPIN, SPUN)],
     "FutureAcquire": [(HAND_OVER, TWO), (ABORT, ["C acquire m: waits; C woken; C acquired"])],
     "NothingToAwait": [
         (TRY, ["A try-acquire m: acquired", "B is-locked m: yes"]),

@@ -56,6 +56,11 @@ def test_what_is_lacking_is_said_before_the_run(worker_of: Callable[[str], Worke
     assert answers[0]["not-implemented"]["step"] == 1
 
 
+def test_a_livelock_counts_outside_its_window(worker_of: Callable[[str], Worker]) -> None:
+    answers = worker_of("asyncio+Spinning").run(parse("mutex m\nwithin 1us\nA acquire m\nB acquire m"))
+    assert answers[-1]["outcome"]["fault"] == {"livelock": {"at": {"step": 1}, "tasks": [1]}}
+
+
 def test_a_window_that_is_too_narrow_is_an_error(worker_of: Callable[[str], Worker]) -> None:
     answers = worker_of("asyncio").run(parse("mutex m\nwithin 1us\nA acquire m"))
     assert "widen the window" in answers[-1]["error"]["message"]

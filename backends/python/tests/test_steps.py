@@ -110,6 +110,26 @@ CASES = {
         A leave f -> left; A released n; A released m
         """,
     ),
+    "a_scope_releases_what_poll_acquired_in_it": (
+        EVERY,
+        """
+        B acquire m -> acquired
+        A start x acquire m -> pending
+        B release m -> released; A woken
+        A enter f -> entered
+        A poll x -> acquired
+        A leave f -> left; A released
+        """,
+    ),
+    "a_scope_drops_the_futures_that_were_made_in_it": (
+        EVERY,
+        """
+        B acquire m -> acquired
+        A enter f -> entered
+        A start x acquire m -> pending
+        A leave f -> left; A dropped-future
+        """,
+    ),
     "a_panic_unwinds": (
         EVERY,
         """

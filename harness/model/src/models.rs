@@ -35,7 +35,7 @@ pub const MODELS: &[Model] = &[
     Model { name: "conductor_acts", play: conductor_acts, preemptions_max: 3 },
     Model { name: "step_after_step", play: step_after_step, preemptions_max: 3 },
     Model { name: "other_waker", play: other_waker, preemptions_max: 3 },
-    Model { name: "livelock", play: livelock, preemptions_max: 3 },
+    Model { name: "livelock", play: livelock, preemptions_max: 2 },
     Model { name: "foreign_wake", play: foreign_wake, preemptions_max: 3 },
 ];
 
@@ -435,12 +435,20 @@ fn other_waker(setting: Setting) {
     join(a);
 }
 
-/// A wakes itself for ever: the hub gives up after the named number of polls, tells the conductor, and turns B away,
-/// which was woken too and which nobody polls. A command gets in nevertheless, and no wake that follows from it.
+/// A wakes itself for ever: the hub gives up on it after the named number of polls, tells the conductor, and lets in B,
+/// which A woke in the last of them. A command gets in to A nevertheless, and no wake that follows from it.
 fn livelock(setting: Setting) {
-    const POLLS_MAX: u32 = 3;
+    const POLLS_MAX: u32 = 2;
     let hub = (setting.make)(2, POLLS_MAX);
-    let (x, y) = (plain(), plain());
+    let (x, y, z) = (plain(), plain(), plain());
+    let b = {
+        let (inner, z) = (Arc::clone(&hub), Rc::clone(&z));
+        work(&hub, B, move |admission| {
+            assert_eq!(admission, Admission::Woken);
+            setting.end(&*inner, B, || z.set(1));
+            Departure::Done
+        })
+    };
     assert!(hub.command(A, 1));
     let a = {
         let (inner, x, y) = (Arc::clone(&hub), Rc::clone(&x), Rc::clone(&y));
@@ -461,13 +469,14 @@ fn livelock(setting: Setting) {
         })
     };
     assert_eq!(settle(&*hub), Quiescence::Livelock);
-    assert_eq!(x.get(), 1 + POLLS_MAX);
+    assert_eq!((x.get(), z.get()), (1 + POLLS_MAX, 1));
     assert!(hub.command(A, 2));
     assert_eq!(settle(&*hub), Quiescence::Livelock);
     assert!(hub.command(A, 3));
     settle(&*hub);
     assert_eq!((x.get(), y.get()), (1 + POLLS_MAX, 1));
     join(a);
+    join(b);
 }
 
 /// A thread that nobody has announced wakes B at quiescence: the run is invalid, and B gets in nevertheless.

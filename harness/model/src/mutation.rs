@@ -50,7 +50,7 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "lets_in_the_latest",
         original: "self.queue.pop_front()",
         replacement: "self.queue.pop_back()",
-        caught_by: &["two_wakes_in_a_line", "livelock"],
+        caught_by: &["two_wakes_in_a_line"],
     },
     Mutation {
         name: "tells_the_runtime_nothing",
@@ -176,9 +176,9 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "lets_nobody_in_after_the_conductor",
-        original: "            state.polls = 0;
+        original: "            state.polls_before = state.polls;
             ((), state.advance())",
-        replacement: "            state.polls = 0;
+        replacement: "            state.polls_before = state.polls;
             ((), None)",
         caught_by: &["conductor_acts"],
     },
@@ -200,14 +200,14 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "queues_the_ended",
-        original: "        if !slot.woken && slot.phase != Phase::Done {",
-        replacement: "        if !slot.woken {",
+        original: "        if !slot.woken && !slot.spins && slot.phase != Phase::Done {",
+        replacement: "        if !slot.woken && !slot.spins {",
         caught_by: &["step_after_step"],
     },
     Mutation {
         name: "queues_twice",
-        original: "        if !slot.woken && slot.phase != Phase::Done {",
-        replacement: "        if slot.phase != Phase::Done {",
+        original: "        if !slot.woken && !slot.spins && slot.phase != Phase::Done {",
+        replacement: "        if !slot.spins && slot.phase != Phase::Done {",
         caught_by: &["abort_of_a_queued_task"],
     },
     Mutation {
@@ -260,33 +260,29 @@ pub const MUTATIONS: &[Mutation] = &[
     },
     Mutation {
         name: "never_gives_up",
-        original: "            if state.livelock || state.polls > state.polls_max {",
+        original: "            if state.polls - state.polls_before > u64::from(state.polls_max) {",
         replacement: "            if false {",
         caught_by: &["livelock"],
     },
     Mutation {
         name: "forgives_a_livelock",
-        original: "            if state.livelock || state.polls > state.polls_max {",
-        replacement: "            if state.polls > state.polls_max {",
+        original: "        if !slot.woken && !slot.spins && slot.phase != Phase::Done {",
+        replacement: "        slot.spins = false;
+        if !slot.woken && slot.phase != Phase::Done {",
         caught_by: &["livelock"],
     },
     Mutation {
         name: "gives_up_in_silence",
-        original: "            self.tasks[task].woken = false;
-        }
+        original: "        self.tasks[task].phase = Phase::Parked;
         self.advance()",
-        replacement: "            self.tasks[task].woken = false;
-        }
+        replacement: "        self.tasks[task].phase = Phase::Parked;
         None",
         caught_by: &["livelock"],
     },
     Mutation {
-        name: "gives_up_on_one_task_only",
-        original: "        for task in self.queue.drain(..) {
-            self.tasks[task].woken = false;
-        }
-",
-        replacement: "",
+        name: "gives_up_on_all_tasks",
+        original: "filter(|slot| slot.last_poll >= recent)",
+        replacement: "filter(|_| recent > 0)",
         caught_by: &["livelock"],
     },
     Mutation {

@@ -50,6 +50,12 @@ impl Acting {
         lock(&self.orders).push(Order { event, reaction, guard });
     }
 
+    /// Returns whether an order that was not carried out yet has a guard of `object`.
+    pub(super) fn holds(&self, object: ObjectIndex) -> bool {
+        let releases = |order: &Order| matches!(order.reaction, ReactionDeed::Release(held) if held == object);
+        lock(&self.orders).iter().any(releases)
+    }
+
     /// Takes all orders back and releases the guards that they held.
     pub(super) fn disarm(&self) {
         let orders = std::mem::take(&mut *lock(&self.orders));

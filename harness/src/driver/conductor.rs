@@ -50,8 +50,8 @@ pub(super) async fn conduct<R: Runtime>(
     records
 }
 
-/// Runs the program until a run is valid: its script took less than its window allows. Whether a run is valid has
-/// nothing to do with what came of it. `None` if it is broken off before.
+/// Runs the program until a run is valid: its script took less than its window allows, or it is a livelock. Else it has
+/// nothing to do with what came of a run whether that is valid. `None` if it is broken off before.
 async fn valid_run<R: Runtime>(
     conductor: &mut Conductor<R>,
     listener: &Option<Listener>,
@@ -70,7 +70,8 @@ async fn valid_run<R: Runtime>(
             return Ok(None);
         }
         let (record, micros) = conductor.run_once(None).await?;
-        if micros < u128::from(within.limit.micros()) {
+        // A livelock takes longer than any window.
+        if record.fault.is_some() || micros < u128::from(within.limit.micros()) {
             if let Some(listener) = listener {
                 for line in record.events.chunk_by(|one, next| one.at == next.at) {
                     listener(Heard::Begun(line[0].at));
@@ -94,6 +95,8 @@ struct Conductor<R: Runtime> {
     runtime: Arc<R>,
     make: MakeObject,
     handles: Vec<Handle<R::Handle>>,
+    /// The first livelock of the run.
+    fault: Option<Fault>,
     /// For how many events a run has room: the first for more than most have, each other for as many as the one before
     /// had.
     room: usize,
@@ -110,7 +113,8 @@ impl<R: Runtime> Conductor<R> {
     fn new(runtime: Arc<R>, make: MakeObject, program: Arc<Program>) -> Self {
         let handles = Vec::with_capacity(program.tasks.len());
         let room = program.steps.len() * 2 + 8;
-        Self { run: Arc::new(Run::new(program, POLLS_MAX)), has_begun: false, runtime, make, handles, room }
+        let run = Arc::new(Run::new(program, POLLS_MAX));
+        Self { run, has_begun: false, runtime, make, handles, fault: None, room }
     }
 
     /// Runs the program once; also returns how many microseconds its script took, if it has a window.
@@ -119,15 +123,11 @@ impl<R: Runtime> Conductor<R> {
             return Ok((Transcript::lacking(&self.run.program).record, 0));
         }
         let begun = self.run.program.scenario.within.is_some().then(Instant::now);
-        let mut fault = self.script().await?;
+        self.script().await?;
         let micros = begun.map_or(0, |begun| begun.elapsed().as_micros());
-        let (mut probe, mut rest) = Default::default();
-        if fault.is_none() {
-            (probe, fault) = self.probe(At::Probe).await?;
-        }
-        if fault.is_none() {
-            (rest, fault) = self.rest().await?;
-        }
+        let probe = self.probe(At::Probe).await?;
+        let rest = self.rest().await?;
+        let fault = self.fault.take();
         self.stop(&fault).await?;
         if self.run.hub.has_foreign_wake() {
             return Err(DriveError::ForeignWake { scenario: self.run.program.scenario.name.to_string() });
@@ -153,36 +153,30 @@ impl<R: Runtime> Conductor<R> {
             let Some(live) = (self.make)(object.declaration()) else { return false };
             run.add_object(live);
         }
+        self.fault = None;
         self.handles.clear();
         self.handles.extend((0..program.tasks.len()).map(|_| Handle::NotSpawned));
         true
     }
 
-    /// Runs the script. Stops early at a livelock, and where the library lacks an operation.
-    async fn script(&mut self) -> Result<Option<Fault>, DriveError> {
+    /// Runs the script. Stops early where the library lacks an operation.
+    async fn script(&mut self) -> Result<(), DriveError> {
         let program = Arc::clone(&self.run.program);
         for line in &program.lines {
-            let quiescence = match line.len() {
+            match line.len() {
                 1 => self.step(line.start, line.start).await?,
                 _ => self.line(line.start, line.end).await?,
-            };
-            if quiescence == Quiescence::Livelock {
-                return Ok(Some(self.livelock()));
             }
             if self.run.met_unsupported() {
                 break;
             }
         }
-        Ok(None)
-    }
-
-    fn livelock(&self) -> Fault {
-        Fault::Livelock { at: self.run.at(), tasks: self.run.busiest() }
+        Ok(())
     }
 
     /// Runs a line of several steps. What they wake stands still until the last of them is over; neighbours of one task
     /// share one poll.
-    async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<Quiescence, DriveError> {
+    async fn line(&mut self, first: StepIndex, end: StepIndex) -> Result<(), DriveError> {
         let program = Arc::clone(&self.run.program);
         if !self.run.threads().is_empty() {
             let step = program.steps[first].text.clone();
@@ -208,7 +202,7 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Runs the steps `first..=last`, which are one, or several of one task.
-    async fn step(&mut self, first: StepIndex, last: StepIndex) -> Result<Quiescence, DriveError> {
+    async fn step(&mut self, first: StepIndex, last: StepIndex) -> Result<(), DriveError> {
         self.run.set_at(At::Step(first));
         let ProgramStep { task, what, .. } = self.run.program.steps[first];
         match what {
@@ -336,10 +330,9 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Tries every object from outside, and gives back at once what it got.
-    async fn probe(&mut self, at: At) -> Result<(Trials, Option<Fault>), DriveError> {
+    async fn probe(&mut self, at: At) -> Result<Trials, DriveError> {
         self.run.set_at(at);
         let mut trials = Trials::new();
-        let mut fault = None;
         let program = Arc::clone(&self.run.program);
         for &(index, request) in &program.probes {
             let trial = match self.run.object(index) {
@@ -355,11 +348,9 @@ impl<R: Runtime> Conductor<R> {
             if trial != Trial::Gone {
                 self.count(index);
             }
-            if self.settle().await? == Quiescence::Livelock {
-                fault = Some(self.livelock());
-            }
+            self.settle().await?;
         }
-        Ok((trials, fault))
+        Ok(trials)
     }
 
     /// Reads the number of an object that has one, where the library says it.
@@ -373,20 +364,20 @@ impl<R: Runtime> Conductor<R> {
         }
     }
 
-    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
-    async fn rest(&mut self) -> Result<(Trials, Option<Fault>), DriveError> {
+    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again. The
+    /// waits of those who spin go before all others: nobody polls them, so what they are granted would be lost.
+    async fn rest(&mut self) -> Result<Trials, DriveError> {
         self.run.set_at(At::Rest);
+        if self.fault.is_some() {
+            for task in self.run.hub.spinners() {
+                self.let_go(task, LetGo::Waits).await?;
+            }
+        }
         for _ in 0..ROUNDS_MAX {
             let before = self.run.event_count();
             for what in [LetGo::Waits, LetGo::Futures, LetGo::Guards] {
                 for task in 0..self.handles.len() {
-                    if !matches!(self.handles[task], Handle::NotSpawned)
-                        && self.run.may_let_go(task, what)
-                        && self.run.hub.command(task, Command::LetGo(what))
-                        && self.settle().await? == Quiescence::Livelock
-                    {
-                        return Ok((Trials::new(), Some(self.livelock())));
-                    }
+                    self.let_go(task, what).await?;
                 }
             }
             if self.run.event_count() == before {
@@ -394,6 +385,17 @@ impl<R: Runtime> Conductor<R> {
             }
         }
         self.probe(At::Rest).await
+    }
+
+    /// Has a task let go of what it has of this kind, if it may have any.
+    async fn let_go(&mut self, task: TaskIndex, what: LetGo) -> Result<(), DriveError> {
+        if !matches!(self.handles[task], Handle::NotSpawned)
+            && self.run.may_let_go(task, what)
+            && self.run.hub.command(task, Command::LetGo(what))
+        {
+            self.settle().await?;
+        }
+        Ok(())
     }
 
     /// Tries `object` and, if that takes it, gives it back. What is scripted to panic when it is woken is none of the
@@ -460,8 +462,8 @@ impl<R: Runtime> Conductor<R> {
         Ok(())
     }
 
-    /// Waits for quiescence: of the tasks by the hub, of threads by the kernel.
-    async fn settle(&mut self) -> Result<Quiescence, DriveError> {
+    /// Waits for quiescence: of the tasks by the hub, of threads by the kernel. Keeps the first livelock.
+    async fn settle(&mut self) -> Result<(), DriveError> {
         let run = &*self.run;
         let mut sleeps = 0;
         loop {
@@ -470,9 +472,12 @@ impl<R: Runtime> Conductor<R> {
                 None => Poll::Pending,
             })
             .await;
+            if quiescence == Quiescence::Livelock && self.fault.is_none() {
+                self.fault = Some(Fault::Livelock { at: run.at(), tasks: run.hub.spinners() });
+            }
             let threads = run.threads();
             if threads.is_empty() {
-                return Ok(quiescence);
+                return Ok(());
             }
             let mut all_sleep = true;
             for thread in &threads {
@@ -508,7 +513,7 @@ impl<R: Runtime> Conductor<R> {
                     };
                     run.record_at(At::Step(thread.step), thread.task, Role::Result, what);
                 }
-                return Ok(quiescence);
+                return Ok(());
             }
             std::thread::yield_now();
         }

@@ -55,18 +55,11 @@ struct Desk {
     burden: AtomicU8,
     /// How often the task took another waker. The wakers of before come to nothing.
     renewals: AtomicU32,
-    /// How often it was polled because it was woken, since the last step began.
-    polls: AtomicUsize,
 }
 
 impl Desk {
     fn new() -> Self {
-        Self {
-            mail: Mutex::new(Some(Vec::new())),
-            burden: AtomicU8::new(0),
-            renewals: AtomicU32::new(0),
-            polls: AtomicUsize::new(0),
-        }
+        Self { mail: Mutex::new(Some(Vec::new())), burden: AtomicU8::new(0), renewals: AtomicU32::new(0) }
     }
 }
 
@@ -198,9 +191,6 @@ impl Run {
             At::Rest => REST,
         };
         self.at.store(value, Ordering::Relaxed);
-        for desk in &self.desks {
-            desk.polls.store(0, Ordering::Relaxed);
-        }
         if let Some(listener) = &self.listener {
             listener(Heard::Begun(at));
         }
@@ -290,7 +280,7 @@ impl Run {
         mail.unwrap_or_default()
     }
 
-    /// Says what `task` may have to let go of after this poll, beside its mail: it may have sent that to itself.
+    /// Says what `task` may have to let go of after this poll, beside its mail.
     pub(super) fn set_burden(&self, task: TaskIndex, burden: u8) {
         let desk = &self.desks[task].burden;
         desk.store(burden | (desk.load(Ordering::Relaxed) & MAIL), Ordering::Relaxed);
@@ -347,18 +337,6 @@ impl Run {
     /// Returns whether every task ends when it is next let in without a command.
     pub(super) fn stops(&self) -> bool {
         self.stops.load(Ordering::Relaxed)
-    }
-
-    /// Counts a poll of a woken task.
-    pub(super) fn count_poll(&self, task: TaskIndex) {
-        self.desks[task].polls.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Returns the tasks that were polled most since the last step began: at least half as often as the first of them.
-    pub(super) fn busiest(&self) -> Vec<TaskIndex> {
-        let polls: Vec<usize> = self.desks.iter().map(|desk| desk.polls.load(Ordering::Relaxed)).collect();
-        let most = polls.iter().copied().max().unwrap_or_default();
-        (0..polls.len()).filter(|&task| polls[task] > 0 && polls[task] * 2 >= most).collect()
     }
 }
 

@@ -248,20 +248,12 @@ impl<R: Runtime> Task<R> {
         let unwinding = Unwinding(&mut self.hands);
         let hands = &mut *unwinding.0;
         hands.polled_kept = false;
-        for mut belonging in hands.run.receive(hands.index) {
-            if let Belonging::Guard { operation, .. } = &mut belonging {
-                operation.hand_over(Order::Received);
-            }
-            hands.belongings.push(belonging);
-        }
+        hands.run.receive(hands.index).into_iter().for_each(|parcel| hands.receive(parcel));
         let mut worker =
             Worker { hands, runtime: &*self.runtime, waker: &mut self.waker, acting: self.acting.as_ref() };
         match admission {
             Admission::Woken if worker.hands.run.stops() => return Flow::Ends,
-            Admission::Woken => {
-                worker.hands.run.count_poll(worker.hands.index);
-                worker.resume();
-            }
+            Admission::Woken => worker.resume(),
             Admission::Command(Command::Steps { first, last }) => {
                 worker.hands.left = first..last + 1;
                 while let Some(step) = worker.hands.left.next() {
@@ -299,6 +291,14 @@ impl Hands {
 
     fn effect(&self, what: What) {
         self.run.record(self.index, Role::Effect, what);
+    }
+
+    /// Takes what was sent to the task.
+    fn receive(&mut self, mut parcel: Belonging) {
+        if let Belonging::Guard { operation, .. } = &mut parcel {
+            operation.hand_over(Order::Received);
+        }
+        self.belongings.push(parcel);
     }
 
     /// Drops the pending operation, then everything else in reverse order. Returns the first panic that came out of it.
@@ -430,12 +430,12 @@ impl<R: Runtime> Worker<'_, R> {
                 self.attempt(Pending { object, request, future: None, operation });
             }
             TaskDeed::Release { object } => {
-                let guard = self.hands.take_guard(object)?;
+                let guard = self.take_guard(object)?;
                 self.hands.result(What::Released { object });
                 drop(guard);
             }
             TaskDeed::ReleaseElsewhere { object } => {
-                let guard = self.hands.take_guard(object)?;
+                let guard = self.take_guard(object)?;
                 self.hands.result(What::Released { object });
                 let dropped = std::thread::scope(|scope| scope.spawn(|| drop(guard)).join());
                 if let Err(payload) = dropped {
@@ -444,23 +444,24 @@ impl<R: Runtime> Worker<'_, R> {
             }
             TaskDeed::Repoll { .. } => unreachable!("a step that polls again is taken by a task that waits"),
             TaskDeed::Forget { object } => {
-                let guard = self.hands.take_guard(object)?;
+                let guard = self.take_guard(object)?;
                 self.hands.result(What::Forgotten { object });
                 guard.forget();
             }
             TaskDeed::SendGuard { object, to } => {
-                let mode = self.hands.mode_of_last(object).ok_or(Reason::HoldsNoGuard { object })?;
-                let mut operation = self.hands.take_guard(object)?;
+                let mode = self.hands.mode_of_last(object);
+                let mut operation = self.take_guard(object)?;
                 operation.hand_over(Order::Sent);
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentGuard { object, to, received });
-                drop(self.hands.run.send(to, Belonging::Guard { object, mode, operation }));
+                let mode = mode.expect("a guard that was taken was held");
+                self.send(to, Belonging::Guard { object, mode, operation });
             }
             TaskDeed::SendFuture { future, to } => {
                 let Pending { object, request, operation, .. } = self.hands.take_future(future)?;
                 let received = self.hands.run.receives(to);
                 self.hands.result(What::SentFuture { future, to, received });
-                drop(self.hands.run.send(to, Belonging::Future { name: future, object, request, operation }));
+                self.send(to, Belonging::Future { name: future, object, request, operation });
             }
             TaskDeed::Panic => {
                 self.hands.result(What::Panicked { scripted: true, message: panic_message(&boom()) });
@@ -510,6 +511,21 @@ impl<R: Runtime> Worker<'_, R> {
             }
         }
         Ok(Flow::Goes)
+    }
+
+    /// Hands `parcel` to task `to`, which takes it at its next poll. What a task sends to itself it has at once: its next
+    /// step may come in this very poll.
+    fn send(&mut self, to: TaskIndex, parcel: Belonging) {
+        match to == self.hands.index {
+            true => self.hands.receive(parcel),
+            false => drop(self.hands.run.send(to, parcel)),
+        }
+    }
+
+    /// Takes the guard of `object` that the task got last, unless it has given that one to its waker.
+    fn take_guard(&mut self, object: ObjectIndex) -> Result<Operation, Reason> {
+        let is_with_waker = || self.acting.is_some_and(|acting| acting.holds(object));
+        self.hands.take_guard(object).map_err(|reason| if is_with_waker() { Reason::WakerHoldsGuard } else { reason })
     }
 
     fn operation(&self, object: ObjectIndex, request: Request, place: Place) -> Result<Operation, Reason> {
@@ -598,7 +614,8 @@ impl<R: Runtime> Worker<'_, R> {
         };
     }
 
-    /// Polls a kept future once, in its place. A grant turns it into a guard.
+    /// Polls a kept future once, in its place. A grant turns it into a guard that was got now: the scope that is open now
+    /// releases it.
     fn poll_in_place(&mut self, name: NameIndex) -> Result<(ObjectIndex, Request, Poll<Reply>), Reason> {
         let place = self.hands.find_future(name)?;
         let Belonging::Future { object, request, operation, .. } = &mut self.hands.belongings[place] else {
@@ -609,8 +626,8 @@ impl<R: Runtime> Worker<'_, R> {
         if reply.is_ready() {
             let pending = self.hands.take_future(name)?;
             if reply == Poll::Ready(Reply::Granted) {
-                let guard = Belonging::Guard { object, mode: request.claim().mode, operation: pending.operation };
-                self.hands.belongings.insert(place, guard);
+                let mode = request.claim().mode;
+                self.hands.belongings.push(Belonging::Guard { object, mode, operation: pending.operation });
             }
         }
         Ok((object, request, reply))
@@ -659,7 +676,7 @@ impl<R: Runtime> Worker<'_, R> {
     /// Gives the task's waker its orders.
     fn arm(&mut self, event: WakerEvent, reaction: ReactionDeed) -> Result<(), Reason> {
         let guard = match reaction {
-            ReactionDeed::Release(object) => Some(self.hands.take_guard(object)?),
+            ReactionDeed::Release(object) => Some(self.take_guard(object)?),
             _ => None,
         };
         let acting = self.acting.expect("a program knows the tasks that give orders to their wakers");
@@ -673,6 +690,8 @@ impl<R: Runtime> Worker<'_, R> {
         match self.hands.waiting {
             Waiting::Nothing | Waiting::Yield => return Err(Reason::DoesNotWait),
             Waiting::Thread(_) => return Err(Reason::BlocksThread),
+            // A wait that spins is over: only a cancel ends it.
+            _ if self.hands.run.hub.spins(self.hands.index) => return Err(Reason::Waits),
             Waiting::Operation(_) | Waiting::Shared { .. } | Waiting::Kept { .. } => {}
         }
         self.hands.run.hub.unqueue(self.hands.index);

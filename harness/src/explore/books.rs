@@ -80,6 +80,7 @@ pub(crate) struct Books {
     /// Whether the script is over, so that nothing goes into the outcome any more but accusations.
     over: bool,
     closed: bool,
+    livelock: bool,
     orders: Vec<u64>,
     last_act: usize,
     wakes: u64,
@@ -106,6 +107,7 @@ impl Books {
             herd: false,
             over: false,
             closed: false,
+            livelock: false,
             orders: vec![0; objects],
             last_act: 0,
             wakes: 0,
@@ -125,7 +127,7 @@ impl Books {
         self.passed.fill(0);
         self.orders.fill(0);
         (self.aborted, self.verdict, self.herd, self.over, self.closed) = (0, Verdict::Completed, false, false, false);
-        (self.last_act, self.broken) = (0, 0);
+        (self.last_act, self.broken, self.livelock) = (0, 0, false);
         self.before = (self.wakes, self.grants, self.polls);
         self.coverage.begin();
     }
@@ -233,6 +235,7 @@ impl Books {
     }
 
     pub(crate) fn accuse(&mut self, verdict: Verdict) {
+        self.livelock |= verdict == Verdict::Livelock;
         if !self.closed || verdict == Verdict::Panicked {
             self.verdict = self.verdict.min(verdict);
         }
@@ -258,6 +261,11 @@ impl Books {
     /// Returns what the run is accused of.
     pub(crate) fn verdict(&self) -> Verdict {
         self.verdict
+    }
+
+    /// Returns whether the run did not come to rest.
+    pub(crate) fn is_livelock(&self) -> bool {
+        self.livelock
     }
 
     /// Returns whether one call of the lock woke several times.

@@ -621,7 +621,7 @@ impl<S: Subject> Engine<S> {
         }
     }
 
-    /// Polls a kept future in its place.
+    /// Polls a kept future in its place. A grant turns it into a guard that was got now, as in the live driver.
     fn poll_kept(&mut self, task: TaskIndex, name: NameIndex, op: usize, awaits: bool) {
         let place = self.find_future(task, name).expect("it was looked up");
         let Belonging { slot, object, kept } = self.tasks[task].belongings[place];
@@ -675,7 +675,8 @@ impl<S: Subject> Engine<S> {
                 self.end_wait(task);
                 match reply {
                     Some(Polled::Granted) => {
-                        self.tasks[task].belongings[place].kept = None;
+                        self.tasks[task].belongings.remove(place);
+                        self.tasks[task].belongings.push(Belonging { slot, object, kept: None });
                         self.grant(task, object, kept.since.unwrap_or(u32::MAX), op);
                     }
                     Some(_) => {

@@ -1,11 +1,11 @@
-//! Runs that did not come to their end: livelock, hang, crash.
+//! What went wrong with a run itself: livelock, hang, crash.
 
 use super::{Finding, task};
 use crate::program::Program;
 use crate::transcript::{At, Fault, Hang};
 use crate::verdict::Verdict;
 
-/// Judges the fault that broke a run off.
+/// Judges a fault.
 pub(super) fn judge(program: &Program, fault: &Fault) -> Finding {
     let culprit = match fault.at() {
         Some(At::Step(step)) => format!("`{}`", program.steps[step].text),

@@ -123,7 +123,7 @@ const OF_THE_LANGUAGE: &[Entry] = &[
     entry(Role::Task, "await-ref", "FUTURE", "A await-ref x", "waits for a kept future; a cancel leaves it kept"),
     entry(Role::Task, "drop", "FUTURE", "A drop x", "drops a kept future"),
     entry(Role::Task, "enter", "SCOPE", "A enter f", "opens a scope"),
-    entry(Role::Task, "leave", "SCOPE", "A leave f", "closes a scope and releases what was acquired in it"),
+    entry(Role::Task, "leave", "SCOPE", "A leave f", "closes a scope and lets go of what A got in it"),
     entry(Role::Task, "on", "EVENT REACTION", "A on wake release m", "has the task's waker act once"),
     entry(Role::Task, "hold", "SPAN", "A hold 2ms", "keeps its thread inside one poll"),
     entry(Role::Task, "spend-budget", "", "A spend-budget", "spends the cooperative budget of this poll"),

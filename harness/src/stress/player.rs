@@ -326,7 +326,7 @@ impl Player {
             Some(Poll::Ready(Reply::Granted)) => {
                 self.team.enter(self.task, belonging.object);
                 self.tell(op, Fate::Acquired);
-                self.belongings.insert(place, Belonging { kept: None, polled: None, ..belonging });
+                self.belongings.push(Belonging { kept: None, polled: None, ..belonging });
             }
             Some(Poll::Ready(_)) => {
                 self.team.accuse(Verdict::Refused);

@@ -55,7 +55,9 @@ impl Transcript {
             lines.extend(messages.map(|message| format!("{:RESULT_COLUMN$}{message}", "")));
         }
         push(&mut lines, "end", &self.end().join("; "));
-        let broken_off = self.record.fault.as_ref().map(|fault| fault.at());
+        // A run goes on after a livelock, unless its worker cannot do that.
+        let goes_on = |fault: &&Fault| matches!(fault, Fault::Livelock { .. }) && !self.record.rest.is_empty();
+        let broken_off = self.record.fault.as_ref().filter(|fault| !goes_on(fault)).map(Fault::at);
         for (at, name, trials) in [(At::Probe, "probe", &self.record.probe), (At::Rest, "rest", &self.record.rest)] {
             match broken_off {
                 None => {
@@ -362,6 +364,7 @@ impl Words<'_> {
             Reason::BlocksThread => "it blocks a thread".to_owned(),
             Reason::HandleGone => "its handle is gone".to_owned(),
             Reason::StillRuns => "it has not ended".to_owned(),
+            Reason::WakerHoldsGuard => "its waker holds the guard".to_owned(),
         }
     }
 }

@@ -470,6 +470,46 @@ const CASES: &[Case] = &[
         says: &["because after `B acquire m`, B is polled again and again"],
     },
     Case {
+        name: "livelock_ends_the_wait_that_spins_and_not_the_script",
+        lock: "self-waking",
+        objects: "m",
+        script: "A acquire m
+                 B acquire m
+                 C acquire m; D try-acquire m
+                 B is-locked m
+                 B resume
+                 D try-acquire m
+                 cancel B
+                 abort C
+                 B is-locked m
+                 A release m
+                 D acquire m",
+        verdict: Verdict::Livelock,
+        says: &[
+            "because after `B acquire m`, B is polled again and again",
+            "B is-locked m not run: it waits",
+            "B resume not run: it waits",
+            "D try-acquire m refused",
+            "cancel B cancelled",
+            "abort C aborted",
+            "B is-locked m yes",
+            "A release m released",
+            "D acquire m acquired",
+            "end D holds m",
+            "probe m refused",
+            "rest m free",
+        ],
+    },
+    Case {
+        name: "who_spins_lets_go_at_rest_before_the_others",
+        lock: "self-waking",
+        objects: "m",
+        script: "A acquire m
+                 B acquire m",
+        verdict: Verdict::Livelock,
+        says: &["end A holds m; B waits for m", "probe m refused", "rest m free"],
+    },
+    Case {
         name: "self_waking_at_rest_is_convicted_as_livelock",
         lock: "self-waking-on-cancel",
         objects: "m",
@@ -477,7 +517,7 @@ const CASES: &[Case] = &[
                  B acquire m
                  C acquire m",
         verdict: Verdict::Livelock,
-        says: &["because after letting go of everything, C is polled again and again"],
+        says: &["because after letting go of everything, C is polled again and again", "rest m free"],
     },
     Case {
         name: "spinning_is_convicted_as_hung",
@@ -566,6 +606,83 @@ const CASES: &[Case] = &[
                  A acquire m",
         verdict: Verdict::Refused,
         says: &["A acquire m refused", "the task holds the mutex already"],
+    },
+    // What belongs to whom, on an honest lock.
+    Case {
+        name: "scope_releases_what_poll_acquired_in_it",
+        lock: HONEST,
+        objects: "m",
+        script: "B acquire m
+                 A start x acquire m
+                 B release m
+                 A enter f
+                 A poll x
+                 A leave f",
+        verdict: Verdict::Completed,
+        says: &["A leave f left; A released m", "end all free"],
+    },
+    Case {
+        name: "scope_releases_what_a_wait_by_reference_acquired_in_it",
+        lock: HONEST,
+        objects: "m",
+        script: "B acquire m
+                 A start x acquire m
+                 A enter f
+                 A await-ref x
+                 B release m
+                 A leave f",
+        verdict: Verdict::Completed,
+        says: &["A leave f left; A released m", "end all free"],
+    },
+    Case {
+        name: "scope_drops_the_futures_that_were_made_in_it",
+        lock: HONEST,
+        objects: "m",
+        script: "B acquire m
+                 A enter f
+                 A start x acquire m
+                 A leave f",
+        verdict: Verdict::Completed,
+        says: &["A leave f left; A dropped x", "end B holds m"],
+    },
+    Case {
+        name: "guard_that_its_task_sends_to_itself_is_held_at_once",
+        lock: HONEST,
+        objects: "m",
+        script: "A acquire m
+                 A send m A; A release m",
+        verdict: Verdict::Completed,
+        says: &["A release m released", "end all free"],
+    },
+    Case {
+        name: "future_that_its_task_sends_to_itself_is_kept_at_once",
+        lock: HONEST,
+        objects: "m",
+        script: "A prepare x acquire m
+                 A send x A; A await x",
+        verdict: Verdict::Completed,
+        says: &["A await x acquired", "end A holds m"],
+    },
+    Case {
+        name: "guard_of_an_armed_reaction_is_held_by_the_waker",
+        lock: HONEST,
+        objects: "m n",
+        script: "A acquire m
+                 A on wake release m
+                 A release m
+                 A forget m
+                 A send m B
+                 A on wake release m
+                 A release n",
+        verdict: Verdict::Completed,
+        says: &[
+            "A release m not run: its waker holds the guard",
+            "A forget m not run: its waker holds the guard",
+            "A send m B not run: its waker holds the guard",
+            "A on wake release m not run: its waker holds the guard",
+            "A release n not run: it holds no guard of n",
+            "end A holds m",
+        ],
     },
     // What is wrong with a script, on an honest lock.
     Case {

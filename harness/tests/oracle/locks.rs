@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keyalike_harness::adapter::mutex::{self, AsyncMutex};
 use keyalike_harness::backend::{Backend, LockLibrary, Pair};
+use keyalike_harness::driver::MakeObject;
 use keyalike_harness::executor::Executor;
 use keyalike_harness::object::Object;
 use keyalike_harness::primitive::{Declaration, Primitive};
@@ -28,6 +29,9 @@ pub(crate) const OUTLIVES_ITSELF: &str = "outlives-itself";
 
 /// The id of the lock that refuses every other try.
 pub(crate) const MOODY: &str = "moody";
+
+/// Makes locks whose waiters wake their own tasks with every poll.
+pub(crate) const SELF_WAKING: MakeObject = Library::<broken::SelfWaking>::make;
 
 /// A name by which a worker finds a lock, and how to make the backend.
 pub(crate) type Row = (&'static str, fn(&'static str) -> Arc<dyn Backend>);

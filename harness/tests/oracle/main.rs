@@ -9,6 +9,7 @@ mod honesty;
 mod locks;
 mod properties;
 mod run;
+mod window;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     trials.extend(honesty::trials());
     trials.extend(properties::trials());
     trials.extend(broken_off::trials());
+    trials.extend(window::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from .run import Run
     from .task import Task
 
-TURNS_MAX = 10_000
-"""The most turns of the loop within one step; more is a livelock."""
-
 CLEANING_TURNS_MAX = 100
 """The most turns that tasks get to end when their run is over."""
 
@@ -143,7 +140,6 @@ class AsyncioRuntime:
         self._run: Run | None = None
         self._parked: list[Operation] = []
         self._gates: dict[int, Gate] = {}
-        self._is_interrupted = False
 
     # Life.
 
@@ -241,21 +237,17 @@ class AsyncioRuntime:
 
     async def settle(self) -> None:
         """Let the loop turn until nothing but the conductor is ready, no thread is at work and no timer is left."""
-        turns = 0
-        while True:
+        assert self._run is not None, "a run has begun"
+        while not self._run.is_livelock:
             # In this order: a thread that has just come to rest may have left something in the queue.
             if not self._loop._ready and outside.is_at_work():
                 self.clock.look_away(outside.LOOK_SECONDS)
                 self._fire()
             elif self._loop._ready or self._go_to_next_timer():
-                turns += 1
+                self._run.count_turn()
             else:
                 return
             await trap(None)
-            if turns > TURNS_MAX or self._is_interrupted:
-                assert self._run is not None, "a run has begun"
-                self._run.is_livelock = True
-                return
 
     def _go_to_next_timer(self) -> bool:
         """Let time go on to the next timer that is not cancelled, which is due then. Return whether there is one."""
@@ -267,10 +259,6 @@ class AsyncioRuntime:
             self.clock.go_to(min(whens))
             self._fire()
         return bool(whens)
-
-    def interrupt(self) -> None:
-        """End `settle`."""
-        self._is_interrupted = True
 
     async def give_way(self) -> None:
         """Let the others run once."""

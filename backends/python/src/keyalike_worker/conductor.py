@@ -55,19 +55,17 @@ class Conductor:
         began = time.perf_counter()
         for line in run.script.lines:
             await self._line(line)
-            if self._note_livelock():
+            if run.is_livelock:
                 break
         self.micros = (time.perf_counter() - began) * 1e6
-        if self.fault is None:
+        if not run.is_livelock:
             self.transcript.begin(PROBE)
             self.probes = await self._probe()
-            self._note_livelock()
-        if self.fault is None:
+        if not run.is_livelock:
             self.transcript.begin(REST)
             await self._rest()
-            if not self._note_livelock():
-                self.rests = await self._probe()
-                self._note_livelock()
+        if not run.is_livelock:
+            self.rests = await self._probe()
 
     def _make(self, name: str) -> Mutex:
         try:
@@ -76,10 +74,10 @@ class Conductor:
             told = message(error)["display"]
             raise NoObject(f"{self.locks.name} {self.locks.version} makes no lock for `{name}`: {told}") from error
 
-    def _note_livelock(self) -> bool:
-        if self.run.is_livelock and self.fault is None:
-            self.fault = {"livelock": {"at": self.transcript.at, "tasks": self.run.busiest()}}
-        return self.fault is not None
+    def _note_livelock(self) -> None:
+        """Keep the first livelock: the run goes on without those who spin, if it can."""
+        if (self.run.is_livelock or self.run.spinners) and self.fault is None:
+            self.fault = {"livelock": {"at": self.transcript.at, "tasks": sorted(self.run.spinners)}}
 
     async def _line(self, line: Sequence[Step]) -> None:
         """Do the steps of a line with nothing in between; neighbours of one task share one go."""
@@ -103,6 +101,7 @@ class Conductor:
     async def _settle(self) -> None:
         await self.runtime.settle()
         self.runtime.tell_wakes()
+        self._note_livelock()
         for task in self._aborted:
             task.tell_survival()
         self._aborted.clear()
@@ -279,7 +278,13 @@ class Conductor:
         return False
 
     async def _rest(self) -> None:
-        """Have everybody let go of everything: waits first, then kept futures, then guards, until nothing changes."""
+        """Have everybody let go of everything: waits first, then kept futures, then guards, until nothing changes.
+
+        The waits of those who spin go before all others: what they were granted would be lost.
+        """
+        for index in sorted(self.run.spinners):
+            if self.run.tasks[index].has(LetGo.WAITS):
+                await self._let_go(self.run.tasks[index], LetGo.WAITS)
         for _ in range(ROUNDS_MAX):
             before = self.transcript.event_count
             for what in LetGo:

@@ -74,10 +74,7 @@ class Runtime(Protocol):
         """Do each of `takes`, and what each of them resumes, with nothing else in between."""
 
     async def settle(self) -> None:
-        """Wait until nothing can run any more: no task, no timer, no thread of a lock."""
-
-    def interrupt(self) -> None:
-        """End `settle`: there will be no quiescence."""
+        """Wait until nothing can run any more, no task, no timer, no thread of a lock, or the run is a livelock."""
 
     def cancellation(self, task: Task) -> Cancellation:
         """Return what cancels the next operation of a task."""

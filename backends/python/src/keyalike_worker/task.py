@@ -348,7 +348,7 @@ class Task:
                 except BaseException as error:
                     reply = self._throw(operation, error)
                 else:
-                    self.run.count_poll(self.index)
+                    self._count_poll_in_scope()
                     reply = self._touch(operation.object, operation.send)
         except self.runtime.cancelled:
             if self._is_abort_asked_for:
@@ -446,7 +446,7 @@ class Task:
                 # The runtime refuses what it yielded.
                 reply = self._throw(operation, error)
             else:
-                self.run.count_poll(self.index)
+                self._count_poll_in_scope()
                 reply = self._poll(operation)
             self.state = State.RUNNING
         return reply
@@ -474,13 +474,29 @@ class Task:
             else:
                 self.state = State.RUNNING
                 self.run.count_poll(self.index)
-                if self.run.is_livelock:
-                    self.state = State.RUNNABLE
-                    await self.runtime.gate(self)
-                reply = self._poll(operation)
+                spins = self.index in self.run.spinners
+                reply = await self._stand_still(operation, is_kept) if spins else self._poll(operation)
             if reply is None:
                 self.runtime.tell_wakes()
         return reply
+
+    async def _stand_still(self, operation: Operation, is_kept: bool) -> Reply | None:
+        """Wait for what ends a wait that spins: a cancel or an abort."""
+        self.state = State.PARKED
+        self._tell_wait(operation)
+        try:
+            while True:
+                await self.runtime.gate(self)
+        except BaseException as error:
+            if is_kept:
+                raise
+            self.state = State.RUNNING
+            return self._throw(operation, error)
+
+    def _count_poll_in_scope(self) -> None:
+        """Count a poll of an operation that cannot be left alone: if it spins, the run is over."""
+        self.run.count_poll(self.index)
+        self.run.is_livelock = self.run.is_livelock or self.index in self.run.spinners
 
     def _check_scope(self, before: object) -> None:
         """Raise `Lacking` if an operation stands inside a scope of its own, of which it cannot be left alone."""
@@ -676,7 +692,7 @@ class Task:
         await self._poll_step(step)
 
     async def _poll_step(self, step: Step) -> None:
-        """Poll a kept future once, in its place. A grant turns it into a guard."""
+        """Poll a kept future once, in its place. A grant turns it into a guard that was got now."""
         place, operation = self._find_future(step)
         self.runtime.before_park(self, operation, step.index)
         was_parked = operation.is_started and not self.runtime.is_ready(operation)
@@ -694,10 +710,9 @@ class Task:
 
     def _settle_future(self, place: int, operation: Operation, reply: Reply) -> None:
         self._reply(operation, reply)
+        self.belongings.pop(place)
         if isinstance(reply, Granted):
-            self.belongings[place] = Guard(operation.object, operation.mutex)
-        else:
-            self.belongings.pop(place)
+            self.belongings.append(Guard(operation.object, operation.mutex))
 
     async def _await_step(self, step: Step) -> None:
         place, operation = self._find_future(step)

@@ -61,9 +61,6 @@ class Nothing:
 
 NOTHING = Nothing()
 
-TURNS_MAX = 10_000
-"""The most batches of the scheduler within one step; more is a livelock."""
-
 MakeCancellation = Callable[[], Cancellation]
 
 
@@ -203,7 +200,6 @@ class TrioRuntime:
         self._is_conductor_acting = False
         self._wakes: list[tuple[Task, int]] = []
         self._held: list[Any] | None = None
-        self._is_interrupted = False
         self._instrument = Instrument(self)
         self._failure: BaseException | None = None
         # Until it is known where trio keeps them, it is asked for its statistics.
@@ -436,19 +432,15 @@ class TrioRuntime:
 
     async def settle(self) -> None:
         """Wait until no task is scheduled, no thread is at work and no deadline is left."""
-        turns = 0
-        while True:
+        assert self._run is not None, "a run has begun"
+        while not self._run.is_livelock:
             if not self._instrument.scheduled and outside.is_at_work():
                 self.clock.look_away(outside.LOOK_SECONDS)
             elif self._instrument.scheduled or self._is_due():
-                turns += 1
+                self._run.count_turn()
             else:
                 return
             await trap(BARE)
-            if turns > TURNS_MAX or self._is_interrupted:
-                assert self._run is not None, "a run has begun"
-                self._run.is_livelock = True
-                return
 
     def _is_due(self) -> bool:
         """Return whether a thread has left something to be done, or time can go on to a deadline, which is due then."""
@@ -461,10 +453,6 @@ class TrioRuntime:
             self.clock.go_to(self.clock.now() + statistics.seconds_to_next_deadline)
             return True
         return False
-
-    def interrupt(self) -> None:
-        """End `settle`."""
-        self._is_interrupted = True
 
     async def give_way(self) -> None:
         """Let the others run once."""

@@ -323,7 +323,7 @@ impl Ways for Spinning {
 }
 
 /// A waiter wakes its own task with every poll.
-struct SelfWaking;
+pub(super) struct SelfWaking;
 
 impl Ways for SelfWaking {
     const WAKES_ITSELF: bool = true;
