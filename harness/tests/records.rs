@@ -93,8 +93,9 @@ fn violations_alone_are_judged_after_a_livelock(
     #[case] rest: Trial,
     #[case] verdict: Verdict,
 ) {
-    let waits = || What::Waits { object: 0, future: None, thread: false };
-    let tried = |at, trial| Event { at, task: None, role: Role::Result, what: What::Tried { object: 0, trial } };
+    let waits = || What::Waits { object: 0, future: None, thread: false, claim: Claim::WHOLE, turns: false };
+    let tried =
+        |at, trial| Event { at, task: None, role: Role::Result, what: What::Tried { object: 0, mode: 0, trial } };
     let cancelled = Event {
         at: At::Rest,
         task: Some(1),
