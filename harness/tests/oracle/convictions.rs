@@ -477,7 +477,7 @@ const CASES: &[Case] = &[
                  B acquire m
                  C acquire m; D try-acquire m
                  B is-locked m
-                 B resume
+                 B repoll
                  D try-acquire m
                  cancel B
                  abort C
@@ -488,7 +488,7 @@ const CASES: &[Case] = &[
         says: &[
             "because after `B acquire m`, B is polled again and again",
             "B is-locked m not run: it waits",
-            "B resume not run: it waits",
+            "B repoll not run: it waits",
             "D try-acquire m refused",
             "cancel B cancelled",
             "abort C aborted",
