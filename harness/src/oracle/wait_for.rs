@@ -215,8 +215,10 @@ fn link(program: &Program, wait: &Wait, obstacle: &Obstacle<'_>) -> String {
             format!("{who} {what} held by {by}")
         }
         Obstacle::Hold(guard) => {
-            let holds = table.modes[guard.claim.mode as usize].holds(guard.claim.amount, "").trim_end().to_owned();
-            format!("{who} {what}, which {by} {holds}")
+            let holds = table.modes[guard.claim.mode as usize].holds(guard.claim.amount, "");
+            // The name of the object may have stood between two words.
+            let holds: Vec<&str> = holds.split_whitespace().collect();
+            format!("{who} {what}, which {by} {}", holds.join(" "))
         }
         Obstacle::Wait(older) => {
             format!("{who} {what}, behind {by}, which {}", waits(program, older))
