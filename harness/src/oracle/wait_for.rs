@@ -213,9 +213,10 @@ fn link(program: &Program, wait: &Wait, obstacle: &Obstacle<'_>) -> String {
     match obstacle {
         Obstacle::Hold(_) if primitive.is_exclusive() => format!("{who} {what} held by {by}"),
         Obstacle::Hold(guard) => {
-            let holds =
-                primitive.table().modes[guard.claim.mode as usize].holds(guard.claim.amount, "").trim_end().to_owned();
-            format!("{who} {what}, which {by} {holds}")
+            let holds = primitive.table().modes[guard.claim.mode as usize].holds(guard.claim.amount, "");
+            // The name of the object may have stood between two words.
+            let holds: Vec<&str> = holds.split_whitespace().collect();
+            format!("{who} {what}, which {by} {}", holds.join(" "))
         }
         Obstacle::Wait(older) => {
             format!("{who} {what}, behind {by}, which {}", waits(program, older))

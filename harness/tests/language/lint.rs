@@ -162,6 +162,10 @@ fn surely_not_meant_is_warned_of(#[case] script: &str, #[case] expected: &str) {
     "B acquire m / A acquire m blocking / B release m / C acquire m / A release m; B yield"
 )]
 #[case::thread_on_a_line_of_its_own("A acquire m blocking / A release m; B acquire m blocking inside")]
+#[case::results_of_primitives(
+    "rwlock l / semaphore s 2 / A upgradable-read l / A upgrade l / A downgrade l; A acquire m / B add s 2 / accept completed \
+     if \"A upgrade l\" gives \"upgraded\" if \"A downgrade l\" gives \"A downgraded\" if \"B add s 2\" gives \"added 2\" conforms"
+)]
 fn what_depends_on_the_lock_is_not_warned_of(#[case] script: &str) {
     check_script(script, &[]);
 }
