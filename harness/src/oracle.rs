@@ -49,7 +49,8 @@ impl Finding {
 pub fn judge(transcript: &Transcript) -> Judgement {
     let states = transcript.program.objects().iter().map(|object| object.primitive.model(object.argument)).collect();
     let closed_at = vec![None; transcript.program.objects().len()];
-    let mut court = Court { program: &transcript.program, states, closed_at, findings: Vec::new() };
+    let mut court =
+        Court { program: &transcript.program, states, closed_at, counted: HashSet::new(), findings: Vec::new() };
     if transcript.is_unsupported() {
         let findings = vec![Finding::new(Verdict::Unsupported, "")];
         return Judgement { verdict: Verdict::Unsupported, findings, order: Vec::new() };
@@ -61,6 +62,7 @@ pub fn judge(transcript: &Transcript) -> Judgement {
     let mut events = transcript.script().peekable();
     let mut line = None;
     while let Some(event) = events.next() {
+        court.foresee(event);
         court.hear(event, &replay);
         order.hear(event, &replay);
         replay.apply(event);
@@ -113,10 +115,29 @@ struct Court<'a> {
     states: Vec<State>,
     /// When each object was closed, as a count of events, if it was.
     closed_at: Vec<Option<usize>>,
+    /// Steps whose change was counted, or never came to be.
+    counted: HashSet<usize>,
     findings: Vec<Finding>,
 }
 
 impl Court<'_> {
+    /// Counts what a step gives before its own result is told, if something else happens during it.
+    fn foresee(&mut self, event: &Event) {
+        let At::Step(step) = event.at else { return };
+        let Deed::Task(TaskDeed::Ask { request, object, .. }) = self.program.steps[step].what else { return };
+        if !self.states[object].gives_early(request) {
+            return;
+        }
+        match (event.role, &event.what) {
+            (Role::Result, What::NotRun { .. } | What::Unsupported) => {
+                self.counted.insert(step);
+            }
+            (Role::Result, _) => {}
+            _ if self.counted.insert(step) => self.states[object].change(request, None),
+            _ => {}
+        }
+    }
+
     /// Hears one event, with the state before it.
     fn hear(&mut self, event: &Event, before: &Replay) {
         match &event.what {
@@ -151,7 +172,13 @@ impl Court<'_> {
             self.findings.extend(holds::hear(self.program, state, event, object, before));
         }
         if let What::Changed { object, request, number } = &event.what {
-            self.states[*object].change(*request, *number);
+            let is_counted = match event.at {
+                At::Step(step) => !self.counted.insert(step),
+                At::Probe | At::Rest => false,
+            };
+            if !is_counted {
+                self.states[*object].change(*request, *number);
+            }
             if self.states[*object].is_closed() {
                 self.closed_at[*object].get_or_insert(before.clock());
             }

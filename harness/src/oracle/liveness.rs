@@ -12,7 +12,10 @@ use crate::verdict::Verdict;
 /// ever; also if a later step of the script happens to wake its task.
 pub(super) fn at_quiescence(program: &Program, states: &[State], replay: &Replay) -> Vec<Finding> {
     let lost = |wait: &&Wait| {
-        !is_explained(&states[wait.object], replay, wait.object) && offered_to(replay, wait.object).is_none()
+        let state = &states[wait.object];
+        !is_explained(state, replay, wait.object)
+            && offered_to(replay, wait.object).is_none()
+            && in_line(state, replay, wait.object).is_none()
     };
     let say = |wait: &Wait| {
         let state = if states[wait.object].is_closed() { "closed" } else { "free" };
@@ -56,10 +59,16 @@ fn untold(program: &Program, state: &State, replay: &Replay, index: ObjectIndex)
 /// while, and the script had its chance to poll it.
 pub(super) fn at_end(program: &Program, states: &[State], replay: &Replay) -> Vec<Finding> {
     let locked = |wait: &Wait| {
-        let is_explained = is_explained(&states[wait.object], replay, wait.object);
-        let kept = (!is_explained).then(|| offered_to(replay, wait.object)).flatten()?;
+        let state = &states[wait.object];
+        if is_explained(state, replay, wait.object) {
+            return None;
+        }
+        let (kept, how) = match offered_to(replay, wait.object) {
+            Some(kept) => (kept, "which is offered to"),
+            None => (in_line(state, replay, wait.object)?, "behind"),
+        };
         let because = format!(
-            "{} {}, which is offered to the future {} that {} keeps and does not poll",
+            "{} {}, {how} the future {} that {} keeps and does not poll",
             task(program, wait.task),
             waits(program, wait),
             program.futures[kept.future],
@@ -79,4 +88,11 @@ pub(super) fn waits(program: &Program, wait: &Wait) -> String {
 /// Returns a kept future that began to ask for an object and was offered it since it was polled last.
 fn offered_to(replay: &Replay, object: ObjectIndex) -> Option<&Kept> {
     replay.kept.iter().find(|kept| kept.object == object && kept.since.is_some() && kept.woken)
+}
+
+/// Returns a kept future that began to ask for an object and asks for more than there is: those who could have the rest may
+/// stand behind it, whichever the policy, as they may behind a wait.
+fn in_line<'a>(state: &State, replay: &'a Replay, object: ObjectIndex) -> Option<&'a Kept> {
+    let mut kept = replay.kept.iter().filter(|kept| kept.object == object && kept.since.is_some());
+    kept.find(|kept| state.admits(kept.claim, held(replay, object)) == Admission::Never)
 }
