@@ -53,7 +53,8 @@ pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
     let states = transcript.program.objects().iter().map(|object| object.primitive.model(object.argument)).collect();
     let closed_at = vec![None; transcript.program.objects().len()];
     let program = &transcript.program;
-    let mut court = Court { program, promises, states, closed_at, livelock, findings: Vec::new() };
+    let counted = HashSet::new();
+    let mut court = Court { program, promises, states, closed_at, livelock, counted, findings: Vec::new() };
     // A livelock came before the operation that is lacking, which ends the script.
     if transcript.is_unsupported() && livelock.is_none() {
         let findings = vec![Finding::new(Verdict::Unsupported, "")];
@@ -65,6 +66,7 @@ pub fn judge(transcript: &Transcript, promises: Promises) -> Judgement {
     let mut events = transcript.script().peekable();
     let mut line = None;
     while let Some(event) = events.next() {
+        court.foresee(event);
         court.hear(event, &replay);
         if !court.is_after_livelock(event.at) {
             order.hear(event, &replay);
@@ -127,6 +129,8 @@ struct Court<'a> {
     closed_at: Vec<Option<usize>>,
     /// When the first livelock came, if one did.
     livelock: Option<At>,
+    /// Steps whose change was counted, or never came to be.
+    counted: HashSet<usize>,
     findings: Vec<Finding>,
 }
 
@@ -148,6 +152,23 @@ impl Court<'_> {
         match self.livelock {
             Some(At::Step(step)) => line >= Some(self.program.line_of[step]),
             _ => false,
+        }
+    }
+
+    /// Counts what a step gives before its own result is told, if something else happens during it.
+    fn foresee(&mut self, event: &Event) {
+        let At::Step(step) = event.at else { return };
+        let Deed::Task(TaskDeed::Ask { request, object, .. }) = self.program.steps[step].what else { return };
+        if !self.states[object].gives_early(request) {
+            return;
+        }
+        match (event.role, &event.what) {
+            (Role::Result, What::NotRun { .. } | What::Unsupported) => {
+                self.counted.insert(step);
+            }
+            (Role::Result, _) => {}
+            _ if self.counted.insert(step) => self.states[object].change(request, None),
+            _ => {}
         }
     }
 
@@ -195,7 +216,13 @@ impl Court<'_> {
             self.findings.extend(holds::hear(self.program, (state, self.promises), event, object, before));
         }
         if let What::Changed { object, request, number } = &event.what {
-            self.states[*object].change(*request, *number);
+            let is_counted = match event.at {
+                At::Step(step) => !self.counted.insert(step),
+                At::Probe | At::Rest => false,
+            };
+            if !is_counted {
+                self.states[*object].change(*request, *number);
+            }
             if self.states[*object].is_closed() {
                 self.closed_at[*object].get_or_insert(before.clock());
             }

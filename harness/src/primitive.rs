@@ -224,6 +224,13 @@ macro_rules! primitives {
                 }
             }
 
+            /// As [`Model::gives_early`].
+            pub fn gives_early(&self, request: Request) -> bool {
+                match self {
+                    $(State::$name(model) => model.gives_early(request)),+
+                }
+            }
+
             /// As [`Model::answer`].
             pub fn answer(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Expected {
                 match self {

@@ -209,7 +209,11 @@ async fn wait<L: AsyncRwLock>(lock: &L, request: Request) -> Taken<L> {
             Some(future.await.map(Held::Write))
         }
         _ => match lock.upgradable_read() {
-            None => None,
+            None => {
+                // A future that is only prepared suspends all the same.
+                made().await;
+                None
+            }
             Some(future) => {
                 let future = pin!(future);
                 made().await;

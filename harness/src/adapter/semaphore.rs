@@ -101,7 +101,11 @@ impl<S: AsyncSemaphore> Object for Erased<S> {
         match (request.of(1), place) {
             (ACQUIRE, Place::Task) => Operation::made_first(async move {
                 let taken = match self.0.acquire(amount) {
-                    None => None,
+                    None => {
+                        // A future that is only prepared suspends all the same.
+                        made().await;
+                        None
+                    }
                     Some(future) => {
                         let future = pin!(future);
                         made().await;

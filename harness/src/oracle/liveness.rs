@@ -15,7 +15,7 @@ pub(super) fn at_quiescence(program: &Program, states: &[State], replay: &Replay
         let state = &states[wait.object];
         !is_explained(state, replay, wait.object)
             && offered_to(replay, wait.object).is_none()
-            && ahead(state, replay, wait.object).is_none()
+            && in_line(state, replay, wait.object).is_none()
     };
     let say = |wait: &Wait| {
         let state = if states[wait.object].is_closed() { "closed" } else { "free" };
@@ -63,8 +63,10 @@ pub(super) fn at_end(program: &Program, states: &[State], replay: &Replay) -> Ve
         if is_explained(state, replay, wait.object) {
             return None;
         }
-        let offered = offered_to(replay, wait.object).map(|kept| (kept, "which is offered to"));
-        let (kept, how) = offered.or_else(|| Some((ahead(state, replay, wait.object)?, "behind")))?;
+        let (kept, how) = match offered_to(replay, wait.object) {
+            Some(kept) => (kept, "which is offered to"),
+            None => (in_line(state, replay, wait.object)?, "behind"),
+        };
         let because = format!(
             "{} {}, {how} the future {} that {} keeps and does not poll",
             task(program, wait.task),
@@ -88,9 +90,9 @@ fn offered_to(replay: &Replay, object: ObjectIndex) -> Option<&Kept> {
     replay.kept.iter().find(|kept| kept.object == object && kept.since.is_some() && kept.woken)
 }
 
-/// Returns a kept future that asks for an object and cannot have it because of holds. It explains the waits for that object as
-/// a wait of a task would: a reader may stand behind a kept writer, and one who asks for little behind one who asks for much.
-fn ahead<'a>(state: &State, replay: &'a Replay, object: ObjectIndex) -> Option<&'a Kept> {
-    let mut asking = replay.kept.iter().filter(|kept| kept.object == object && kept.since.is_some());
-    asking.find(|kept| state.admits(kept.claim, held(replay, object)) == Admission::Never)
+/// Returns a kept future that began to ask for an object and asks for more than there is: those who could have the rest may
+/// stand behind it, whichever the policy, as they may behind a wait.
+fn in_line<'a>(state: &State, replay: &'a Replay, object: ObjectIndex) -> Option<&'a Kept> {
+    let mut kept = replay.kept.iter().filter(|kept| kept.object == object && kept.since.is_some());
+    kept.find(|kept| state.admits(kept.claim, held(replay, object)) == Admission::Never)
 }

@@ -38,6 +38,13 @@ pub trait Model: Copy {
         let _ = (request, number);
     }
 
+    /// Returns whether what `request` gives is there while the library is still at it, so that a waker that it calls on the
+    /// way may have it, also if that waker's panic ends the call.
+    fn gives_early(&self, request: Request) -> bool {
+        let _ = request;
+        false
+    }
+
     /// Returns what the object must answer to `request`, a question, while `holds` are all its holds.
     fn answer(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Expected {
         let _ = (request, holds);

@@ -89,6 +89,10 @@ impl model::Model for Model {
         }
     }
 
+    fn gives_early(&self, request: Request) -> bool {
+        request.of(1) == ADD
+    }
+
     fn answer(&self, request: Request, _: impl Iterator<Item = Claim> + Clone) -> Expected {
         match request {
             IS_CLOSED => Expected::Is(self.closed),

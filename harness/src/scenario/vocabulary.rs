@@ -265,7 +265,7 @@ pub const RESULTS: &[&str] = &[
 pub fn is_result(text: &str) -> bool {
     let is_phrase = |text: &str| {
         let mut rests = RESULTS.iter().filter_map(|result| text.strip_prefix(result));
-        rests.any(|rest| rest.is_empty() || rest.starts_with([' ', ':'])) || is_said_of_a_primitive(text)
+        rests.any(|rest| rest.is_empty() || rest.starts_with([' ', ':'])) || is_said_by_a_verb(text)
     };
     let of_task = text.split_once(' ').is_some_and(|(owner, rest)| {
         // B, or B's waker.
@@ -278,15 +278,14 @@ pub fn is_result(text: &str) -> bool {
     of_task || is_phrase(text)
 }
 
-/// Returns whether the table of a primitive has this result: `upgraded`, `added 2`.
-fn is_said_of_a_primitive(text: &str) -> bool {
-    let verbs = Primitive::ALL.iter().flat_map(|primitive| primitive.table().verbs);
-    let mut results = verbs.map(|verb| verb.result).filter(|result| !result.is_empty());
-    results.any(|result| match result.split_once("{}") {
-        None => text == result,
-        Some((before, after)) => text
-            .strip_prefix(before)
-            .and_then(|rest| rest.strip_suffix(after))
-            .is_some_and(|number| number.parse::<i64>().is_ok()),
+/// Returns whether the table of some primitive has this as the result of a verb, with a number where it says one.
+fn is_said_by_a_verb(text: &str) -> bool {
+    let mut requests = Primitive::ALL.iter().flat_map(|primitive| primitive.requests());
+    requests.any(|request| match request.verb().result.split_once("{}") {
+        Some((before, behind)) => {
+            let number = text.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+            number.is_some_and(|number| number.parse::<i128>().is_ok())
+        }
+        None => !text.is_empty() && request.verb().result == text,
     })
 }

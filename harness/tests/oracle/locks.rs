@@ -1,11 +1,13 @@
 //! The locks under test: honest ones, and broken ones that differ from them in one decision each.
 
 mod broken;
+mod counted;
 mod queued;
 
 use std::sync::Arc;
 
 use keyalike_harness::adapter::mutex::{self, AsyncMutex};
+use keyalike_harness::adapter::semaphore;
 use keyalike_harness::backend::{Backend, LockLibrary, Pair};
 use keyalike_harness::driver::MakeObject;
 use keyalike_harness::executor::Executor;
@@ -20,6 +22,9 @@ use queued::{Barging, HandsOver, HeedsBudget, Moody, Mutex, OutlivesItself, Ways
 pub(crate) const HONEST: &str = "honest";
 /// The id of the lock that a newcomer may take before a woken waiter has run.
 pub(crate) const HONEST_BARGING: &str = "honest-barging";
+
+/// The id of the semaphore that serves in the order of arrival.
+pub(crate) const HONEST_COUNTED: &str = "honest-counted";
 
 /// The id of the lock that says pending on an empty budget.
 pub(crate) const HONEST_WITH_BUDGET: &str = "honest-with-budget";
@@ -38,9 +43,10 @@ pub(crate) type Row = (&'static str, fn(&'static str) -> Arc<dyn Backend>);
 
 /// Returns the backend of a lock, on an executor of its own.
 pub(crate) fn backend(id: &str) -> Option<Arc<dyn Backend>> {
-    const OTHERS: [Row; 5] = [
+    const OTHERS: [Row; 6] = [
         (HONEST, on_executor::<HandsOver>),
         (HONEST_BARGING, on_executor::<Barging>),
+        (HONEST_COUNTED, paired::<Counted>),
         (HONEST_WITH_BUDGET, on_executor::<HeedsBudget>),
         (OUTLIVES_ITSELF, on_executor::<OutlivesItself>),
         (MOODY, on_executor::<Moody>),
@@ -50,6 +56,11 @@ pub(crate) fn backend(id: &str) -> Option<Arc<dyn Backend>> {
 
 /// Pairs the mutex that goes these ways with a new executor.
 fn on_executor<W: Ways>(id: &'static str) -> Arc<dyn Backend> {
+    paired::<Library<W>>(id)
+}
+
+/// Pairs a library with a new executor.
+fn paired<L: LockLibrary + 'static>(id: &'static str) -> Arc<dyn Backend> {
     let subject = |name: &str| Subject { name: name.to_owned(), version: String::new() };
     let description = Description {
         id: id.to_owned(),
@@ -58,7 +69,7 @@ fn on_executor<W: Ways>(id: &'static str) -> Arc<dyn Backend> {
         capabilities: Vec::new(),
         native: true,
     };
-    Arc::new(Pair::<Executor>::of::<Library<W>>(Arc::default(), description))
+    Arc::new(Pair::<Executor>::of::<L>(Arc::default(), description))
 }
 
 struct Library<W>(W);
@@ -73,5 +84,20 @@ impl<W: Ways> LockLibrary for Library<W> {
 
     fn capabilities() -> Vec<&'static str> {
         Mutex::<W>::CAPABILITIES.words()
+    }
+}
+
+struct Counted;
+
+impl LockLibrary for Counted {
+    fn make(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
+            Primitive::Semaphore => semaphore::object::<counted::Semaphore>(declared.argument),
+            _ => None,
+        }
+    }
+
+    fn capabilities() -> Vec<&'static str> {
+        <counted::Semaphore as semaphore::AsyncSemaphore>::CAPABILITIES.to_vec()
     }
 }

@@ -5,6 +5,7 @@
 
 mod broken_off;
 mod convictions;
+mod counted;
 mod honesty;
 mod locks;
 mod properties;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     // Locks and scripts panic here by design, and each panic is part of an outcome.
     std::panic::set_hook(Box::new(|_| {}));
     let mut trials = convictions::trials();
+    trials.extend(counted::trials());
     trials.extend(honesty::trials());
     trials.extend(properties::trials());
     trials.extend(broken_off::trials());

@@ -18,8 +18,13 @@ pub(crate) fn program(objects: &str, script: &str) -> Arc<Program> {
     let mut text: String = objects.split(' ').map(|object| format!("mutex {object}\n")).collect();
     text.push('\n');
     text.extend(script.lines().map(|line| format!("{}\n", line.trim())));
-    let scenario = parse("oracle/script".parse().expect("a valid name"), &text).unwrap_or_else(|errors| {
-        panic!("{}", errors.iter().map(|error| error.render("script", &text, false)).collect::<String>())
+    scripted(&text)
+}
+
+/// Reads a scenario with its head.
+pub(crate) fn scripted(text: &str) -> Arc<Program> {
+    let scenario = parse("oracle/script".parse().expect("a valid name"), text).unwrap_or_else(|errors| {
+        panic!("{}", errors.iter().map(|error| error.render("script", text, false)).collect::<String>())
     });
     Arc::new(Program::new(Arc::new(scenario)).expect("a parsed scenario can be made ready"))
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{created_futures, located_steps};
-use crate::primitive::Place;
+use crate::primitive::{Amount, Place};
 use crate::scenario::diagnostic::Diagnostic;
 use crate::scenario::name::{FutureName, ObjectName, ScopeName, TaskName};
 use crate::scenario::parse::Parsed;
@@ -285,7 +285,10 @@ impl Walk<'_> {
         match action {
             Action::Ask { operation: Operation { request, object }, place } => {
                 // Nobody has asked for it yet: there is nobody to wait for, unless the runtime itself delays the task.
-                let is_untouched = self.asked.insert(object.clone()) && *place == Place::Task && !self.budget_is_spent;
+                // What is counted may have less than is asked for.
+                let is_counted = request.verb().amount != Amount::None;
+                let is_untouched =
+                    self.asked.insert(object.clone()) && *place == Place::Task && !self.budget_is_spent && !is_counted;
                 if request.takes() {
                     ready.add_guard(object);
                 }
