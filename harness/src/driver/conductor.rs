@@ -364,8 +364,8 @@ impl<R: Runtime> Conductor<R> {
         }
     }
 
-    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again. The
-    /// waits of those who spin go before all others: nobody polls them, so what they are granted would be lost.
+    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
+    /// The waits of those who spin go before all others: nobody polls them, so what they are granted would be lost.
     async fn rest(&mut self) -> Result<Trials, DriveError> {
         self.run.set_at(At::Rest);
         if self.fault.is_some() {

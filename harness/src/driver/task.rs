@@ -513,8 +513,8 @@ impl<R: Runtime> Worker<'_, R> {
         Ok(Flow::Goes)
     }
 
-    /// Hands `parcel` to task `to`, which takes it at its next poll. What a task sends to itself it has at once: its next
-    /// step may come in this very poll.
+    /// Hands `parcel` to task `to`, which takes it at its next poll. What a task sends to itself it has at once: its
+    /// next step may come in this very poll.
     fn send(&mut self, to: TaskIndex, parcel: Belonging) {
         match to == self.hands.index {
             true => self.hands.receive(parcel),
@@ -614,8 +614,8 @@ impl<R: Runtime> Worker<'_, R> {
         };
     }
 
-    /// Polls a kept future once, in its place. A grant turns it into a guard that was got now: the scope that is open now
-    /// releases it.
+    /// Polls a kept future once, in its place. A grant turns it into a guard that was got now: the scope that is open
+    /// now releases it.
     fn poll_in_place(&mut self, name: NameIndex) -> Result<(ObjectIndex, Request, Poll<Reply>), Reason> {
         let place = self.hands.find_future(name)?;
         let Belonging::Future { object, request, operation, .. } = &mut self.hands.belongings[place] else {

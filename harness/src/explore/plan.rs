@@ -110,7 +110,8 @@ pub enum PlanError {
     },
     /// An object can be held by several tasks, or in part.
     #[error(
-        "{scenario}: `{object}` is {noun}, and the explorer follows only objects that one task holds at a time; write a script for it"
+        "{scenario}: `{object}` is {noun}, and the explorer follows only objects that one task holds at a time; \
+             write a script for it"
     )]
     Shared {
         /// The scenario.
