@@ -5,6 +5,8 @@
 
 mod acting;
 mod conductor;
+mod events;
+mod hands;
 mod run;
 mod task;
 mod thread;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::events::is_scripted;
 use super::run::{Command, LetGo, Run};
-use super::task::{Task, is_scripted};
+use super::task::Task;
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX, Runs};
 use crate::object::{Message, Object, Reply, Touch};
