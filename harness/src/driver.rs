@@ -8,6 +8,7 @@ mod conductor;
 mod events;
 mod hands;
 mod run;
+mod steps;
 mod task;
 mod thread;
 
