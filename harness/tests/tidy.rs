@@ -14,7 +14,7 @@ const FUNCTION_LINES_MAX: usize = 80;
 const FILE_LINES_MAX: usize = 600;
 
 /// Functions that are too long today, with their lines. A row is lowered or removed, never raised or added.
-const LONG_FUNCTIONS: &[(&str, usize)] = &[("explore/plan.rs: new", 92)];
+const LONG_FUNCTIONS: &[(&str, usize)] = &[];
 
 /// Files that are too long today, with their lines. A row is lowered or removed, never raised or added.
 const LONG_FILES: &[(&str, usize)] = &[("explore/search.rs", 677)];
