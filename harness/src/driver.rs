@@ -5,7 +5,10 @@
 
 mod acting;
 mod conductor;
+mod events;
+mod hands;
 mod run;
+mod steps;
 mod task;
 mod thread;
 
@@ -20,12 +23,12 @@ use crate::program::Program;
 use crate::runtime::Runtime;
 use crate::transcript::{Record, Transcript};
 
-/// The most polls of woken tasks in one step (a count, at least 1). Reaching it is the fault `livelock`: the tasks that were
-/// polled in the last tenth of them are not polled for a wake any more, and the script goes on with the others.
+/// The most polls of woken tasks in one step (a count, at least 1). Reaching it is the fault `livelock`: the tasks that
+/// were polled in the last tenth of them are not polled for a wake any more, and the script goes on with the others.
 pub const POLLS_MAX: u32 = 10_000;
 
-/// How often a run is begun again because its script took longer than `within` allows, at most. A livelock counts at once,
-/// however long it took: it would take as long each time.
+/// How often a run is begun again because its script took longer than `within` allows, at most. A livelock counts at
+/// once, however long it took: it would take as long each time.
 pub const ATTEMPTS_MAX: u32 = 10_000;
 
 /// Where the conductor runs.
@@ -63,8 +66,8 @@ pub enum DriveError {
         /// How often it was run.
         attempts: u32,
     },
-    /// A thread is blocked during a line of several steps: nothing may run between them, and nobody can keep a thread from
-    /// running.
+    /// A thread is blocked during a line of several steps: nothing may run between them, and nobody can keep a thread
+    /// from running.
     #[error(
         "{scenario}: `{step}` stands in a line of several steps, while a thread waits in a blocking acquire, and \
              that thread would run between them; give each step a line of its own"

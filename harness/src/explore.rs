@@ -142,8 +142,8 @@ pub(crate) trait Chooser {
 }
 
 /// Runs one schedule, again and again until it takes less than its scenario allows or is a livelock, which takes longer
-/// than any window. A run that takes longer leaves no trace: how many do depends on the machine, and equal searches have
-/// equal reports. Returns whether it came to its end, or nothing if it was never in time.
+/// than any window. A run that takes longer leaves no trace: how many do depends on the machine, and equal searches
+/// have equal reports. Returns whether it came to its end, or nothing if it was never in time.
 pub(crate) fn run_in_time(machine: &mut dyn Machine, bounds: &Bounds, chooser: &mut dyn Chooser) -> Option<bool> {
     let Some(limit) = machine.plan().scenario.within.as_ref().map(|within| within.limit.duration()) else {
         return Some(machine.run(bounds, chooser));

@@ -103,8 +103,8 @@ pub enum IsolationError {
     },
     /// The worker declares capabilities that this version does not know, and no newer minor version of the protocol.
     #[error(
-        "the worker {worker} (`{command}`) declares an unknown capability: {}; docs/PROTOCOL.md lists the known ones, and a \
-         worker of a newer protocol says so with `minor` in its hello",
+        "the worker {worker} (`{command}`) declares an unknown capability: {}; docs/PROTOCOL.md lists the known \
+         ones, and a worker of a newer protocol says so with `minor` in its hello",
         say_each(.unknown)
     )]
     Capability {

@@ -23,7 +23,8 @@ pub struct Ledger {
 pub struct VersionOrder {
     /// Returns whether the release that an id names (`trio+anyio@4.6.0`) is in a range (`>=4.3,<4.7`).
     pub contains: fn(id: &str, range: &str) -> bool,
-    /// Checks that a range means something for the backends that are meant. The error is what is wrong and how to mend it.
+    /// Checks that a range means something for the backends that are meant. The error is what is wrong and how to mend
+    /// it.
     pub check: fn(is_meant: IsMeant<'_>, range: &str) -> Result<(), String>,
 }
 
@@ -117,7 +118,8 @@ pub enum LedgerError {
     },
     /// What an entry waits for is no issue.
     #[error(
-        "{}:{line}: {entry}: `until` waits for `{until}`, which is no issue; write `owner/repository#number`, or its address",
+        "{}:{line}: {entry}: `until` waits for `{until}`, which is no issue; write `owner/repository#number`, or its \
+             address",
         path.display()
     )]
     Until {

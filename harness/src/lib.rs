@@ -8,7 +8,8 @@
 //!    [`quiescence`] after each line. A [`transcript`] says what happened.
 //! 3. The [`oracle`] names the [`verdict`] and the scenario's rule grades it, which makes an [`outcome`]. A
 //!    [`comparison`] says how far outcomes differ.
-//! 4. A scenario that can hang or crash runs by [`isolation`] in another process; [`explore`] runs every schedule of it.
+//! 4. A scenario that can hang or crash runs by [`isolation`] in another process; [`explore`] runs every schedule of
+//!    it.
 //! 5. An [`adapter`] makes objects of a library, a [`backend`] pairs them with a runtime, and the [`runner`] runs a
 //!    [`suite`] on backends.
 //! 6. A [`report`] lists what came out, and a [`review`] compares it with the [`ledger`] and the [`snapshot`]s.

@@ -22,8 +22,8 @@ pub trait Object: Send + Sync {
     /// A blocking operation blocks inside its first poll.
     fn operation(self: Arc<Self>, request: Request, place: Place) -> Operation;
 
-    /// Tries it from outside by `request`, which never waits, and gives back at once what it got; calls `tried` in between
-    /// with whether it got something.
+    /// Tries it from outside by `request`, which never waits, and gives back at once what it got; calls `tried` in
+    /// between with whether it got something.
     ///
     /// By default with an operation, which may be more than a try needs.
     fn probe(self: Arc<Self>, request: Request, tried: &mut dyn FnMut(bool)) {
@@ -289,7 +289,8 @@ impl Operation {
         operation
     }
 
-    /// Has the library make its future, which is not polled. Only before the first poll, and only of an operation that waits.
+    /// Has the library make its future, which is not polled. Only before the first poll, and only of an operation that
+    /// waits.
     pub fn prepare(&mut self) {
         if self.is_made_first {
             preparing(|cx| self.poll(cx).is_pending());
@@ -332,8 +333,8 @@ impl Operation {
         }
     }
 
-    /// Gives the order to turn into another mode to a guard, and polls once; `None` if the guard holds on as it was, and the
-    /// reply says why. Only after [`Reply::Granted`].
+    /// Gives the order to turn into another mode to a guard, and polls once; `None` if the guard holds on as it was,
+    /// and the reply says why. Only after [`Reply::Granted`].
     pub(crate) fn turn(&mut self, request: Request, cx: &mut Context<'_>) -> Poll<Result<(), Reply>> {
         ORDER.set(Some(Order::Turn(request)));
         let polled = self.poll(cx);
@@ -348,7 +349,8 @@ impl Operation {
     }
 }
 
-/// Gives an order that is carried out at once to a guard, by a poll of its frame. `poll` returns whether it still holds.
+/// Gives an order that is carried out at once to a guard, by a poll of its frame. `poll` returns whether it still
+/// holds.
 pub(crate) fn handing_over(order: Order, poll: impl FnOnce(&mut Context<'_>) -> bool) {
     ORDER.set(Some(order));
     let holds = poll(&mut Context::from_waker(Waker::noop()));

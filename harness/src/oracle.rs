@@ -135,8 +135,8 @@ struct Court<'a> {
 }
 
 impl Court<'_> {
-    /// Returns whether what happens at `at` comes after a livelock. What the lock does then depends on whom the driver does
-    /// not poll any more, so nothing but a violation speaks against the lock.
+    /// Returns whether what happens at `at` comes after a livelock. What the lock does then depends on whom the driver
+    /// does not poll any more, so nothing but a violation speaks against the lock.
     fn is_after_livelock(&self, at: At) -> bool {
         let line = |step: StepIndex| self.program.line_of[step];
         match (self.livelock, at) {

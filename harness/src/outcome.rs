@@ -92,7 +92,8 @@ fn gives(scenario: &Scenario, part: &str, wanted: &str) -> bool {
     }
 }
 
-/// Returns the grade that the `accept` lines of a scenario give to a verdict, and why: the first line that applies decides.
+/// Returns the grade that the `accept` lines of a scenario give to a verdict, and why: the first line that applies
+/// decides.
 ///
 /// The reason is the sentence of a `permitted` line, or, if lines accept the verdict and none of them applies, which
 /// conditions failed. `unsupported` that no line accepts stays ungraded.

@@ -256,8 +256,8 @@ impl Primitive {
         self.table().word
     }
 
-    /// Returns the capabilities that a backend can declare for this primitive: its word alone, and behind a colon each verb,
-    /// each that can block, and what else the table names; anything may be emulated.
+    /// Returns the capabilities that a backend can declare for this primitive: its word alone, and behind a colon each
+    /// verb, each that can block, and what else the table names; anything may be emulated.
     pub fn capabilities(self) -> Vec<String> {
         let table = self.table();
         let mut words: Vec<String> = table.verbs.iter().map(|verb| verb.word.to_owned()).collect();
@@ -284,8 +284,8 @@ impl Primitive {
         self.requests().find(|request| request.as_str() == word)
     }
 
-    /// Returns whether one task holds an object at a time and holds all of it: what the explorer's own account of a schedule
-    /// can hold so far.
+    /// Returns whether one task holds an object at a time and holds all of it: what the explorer's own account of a
+    /// schedule can hold so far.
     pub fn is_exclusive(self) -> bool {
         let is_counted = |request: Request| request.verb().amount != Amount::None;
         self.table().modes.len() == 1 && !self.requests().any(is_counted)

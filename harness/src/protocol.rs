@@ -158,8 +158,8 @@ pub struct Hello {
     pub runtime: Subject,
     /// The lock library and its version.
     pub locks: Subject,
-    /// What the locks offer, and how, in the words of reports; among them every emulation. A word may go on with `: ` and a
-    /// note.
+    /// What the locks offer, and how, in the words of reports; among them every emulation. A word may go on with `: `
+    /// and a note.
     pub capabilities: Vec<String>,
     /// Where the conductor can sit, at least one.
     pub seats: Vec<Seat>,

@@ -312,8 +312,8 @@ impl<C: Copy> Hub<C> {
         })
     }
 
-    /// Returns the tasks that kept a step from coming to an end, in order: they were polled in the last tenth of its polls.
-    /// Only a command lets them in.
+    /// Returns the tasks that kept a step from coming to an end, in order: they were polled in the last tenth of its
+    /// polls. Only a command lets them in.
     pub fn spinners(&self) -> Vec<TaskIndex> {
         self.with(|state| ((0..state.tasks.len()).filter(|&task| state.tasks[task].spins).collect(), None))
     }
@@ -433,8 +433,8 @@ impl<C> State<C> {
         self.tasks[task].waker.take()
     }
 
-    /// Gives up on the tasks that were polled in the last tenth of this step's polls, which have reached their maximum. The
-    /// others go on, with as many polls again; there is one spinner more each time, so this comes to an end.
+    /// Gives up on the tasks that were polled in the last tenth of this step's polls, which have reached their maximum.
+    /// The others go on, with as many polls again; there is one spinner more each time, so this comes to an end.
     fn give_up(&mut self) {
         self.livelock = true;
         let recent = self.polls - u64::from(self.polls_max.div_ceil(10));

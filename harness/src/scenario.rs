@@ -285,8 +285,8 @@ pub enum WakerEvent {
 pub enum Reaction {
     /// `release m`: drops a guard that the task held when it gave the order.
     Release(ObjectName),
-    /// `try-acquire m`, `is-locked m` and whatever else never waits: makes the request, and keeps the guard for the task or
-    /// records the answer.
+    /// `try-acquire m`, `is-locked m` and whatever else never waits: makes the request, and keeps the guard for the
+    /// task or records the answer.
     Ask(Operation),
     /// `poll`: polls what its task waits for, at once, inside the wake.
     Poll,

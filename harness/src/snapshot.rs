@@ -30,8 +30,8 @@ pub fn path(root: &Path, backend: &str, scenario: &ScenarioName) -> PathBuf {
 }
 
 /// Compares cells with the snapshots below `root`. A backend without a folder there is not compared, and neither is a
-/// cell without an outcome, or one that is unsupported and has no snapshot. `table` names the snapshot in which a generated scenario stands with others, each below its
-/// name and a blank line apart from the next.
+/// cell without an outcome, or one that is unsupported and has no snapshot. `table` names the snapshot in which a
+/// generated scenario stands with others, each below its name and a blank line apart from the next.
 ///
 /// # Errors
 ///

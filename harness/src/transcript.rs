@@ -58,8 +58,8 @@ pub enum Trial {
     Gone,
 }
 
-/// What went wrong with a run itself. A hang and a crash end it; after a livelock it goes on without those who spin, or ends
-/// where a worker cannot do that.
+/// What went wrong with a run itself. A hang and a crash end it; after a livelock it goes on without those who spin, or
+/// ends where a worker cannot do that.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {

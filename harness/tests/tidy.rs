@@ -14,12 +14,10 @@ const FUNCTION_LINES_MAX: usize = 80;
 const FILE_LINES_MAX: usize = 600;
 
 /// Functions that are too long today, with their lines. A row is lowered or removed, never raised or added.
-const LONG_FUNCTIONS: &[(&str, usize)] =
-    &[("driver/task.rs: act", 93), ("explore/engine.rs: do_deed", 122), ("explore/plan.rs: new", 92)];
+const LONG_FUNCTIONS: &[(&str, usize)] = &[];
 
 /// Files that are too long today, with their lines. A row is lowered or removed, never raised or added.
-const LONG_FILES: &[(&str, usize)] =
-    &[("driver/task.rs", 737), ("explore/engine.rs", 1079), ("explore/search.rs", 683)];
+const LONG_FILES: &[(&str, usize)] = &[("explore/search.rs", 677)];
 
 /// Which module imports which, and where.
 type Edges<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<String>>>;

@@ -22,8 +22,8 @@ pub trait AsyncMutex: Send + Sync + Sized + 'static {
 
     /// Makes the library's future that waits for the mutex: calls the library, and polls nothing.
     ///
-    /// Written as `fn`, with the call before the `async` block. In an `async fn` the call would come with the first poll,
-    /// and what the library does when a future is made would look as if it did nothing.
+    /// Written as `fn`, with the call before the `async` block. In an `async fn` the call would come with the first
+    /// poll, and what the library does when a future is made would look as if it did nothing.
     ///
     /// # Errors
     ///

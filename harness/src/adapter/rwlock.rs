@@ -12,8 +12,8 @@ use crate::primitive::{Place, Request};
 
 /// An rwlock of some library, holding `()`. An adapter translates each method into one call and decides nothing.
 ///
-/// Guards are owned: they keep the lock alive by themselves. What a library lacks is `None`: the step is `unsupported`, and
-/// counted so.
+/// Guards are owned: they keep the lock alive by themselves. What a library lacks is `None`: the step is `unsupported`,
+/// and counted so.
 pub trait AsyncRwLock: Send + Sync + Sized + 'static {
     /// Guard of a reader.
     type Read: Send + 'static;

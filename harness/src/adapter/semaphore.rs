@@ -9,8 +9,8 @@ use crate::primitive::{Place, Request};
 
 /// A semaphore of some library. An adapter translates each method into one call and decides nothing.
 ///
-/// Permits are owned: they keep the semaphore alive by themselves. What a library lacks, and a number that its type cannot
-/// hold, is `None`: the step is `unsupported`, and counted so.
+/// Permits are owned: they keep the semaphore alive by themselves. What a library lacks, and a number that its type
+/// cannot hold, is `None`: the step is `unsupported`, and counted so.
 pub trait AsyncSemaphore: Send + Sync + Sized + 'static {
     /// The library's guard of one or more permits.
     type Permit: Send + 'static;

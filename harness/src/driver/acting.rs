@@ -8,8 +8,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
+use super::events::{boom, what};
+use super::hands::{Belonging, Pending};
 use super::run::{Run, lock};
-use super::task::{Belonging, Pending, boom, what};
 use crate::object::{Message, Operation, Reply, touched};
 use crate::primitive::{Place, Request};
 use crate::program::{ObjectIndex, ReactionDeed};

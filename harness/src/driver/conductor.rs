@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::events::is_scripted;
 use super::run::{Command, LetGo, Run};
-use super::task::{Task, is_scripted};
+use super::task::Task;
 use super::thread::State;
 use super::{ATTEMPTS_MAX, DriveError, Heard, Listener, MakeObject, POLLS_MAX, Runs};
 use crate::object::{Message, Object, Reply, Touch};
@@ -364,8 +365,8 @@ impl<R: Runtime> Conductor<R> {
         }
     }
 
-    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again. The
-    /// waits of those who spin go before all others: nobody polls them, so what they are granted would be lost.
+    /// Has everybody let go of everything, waits first, then kept futures, then guards, and tries every object again.
+    /// The waits of those who spin go before all others: nobody polls them, so what they are granted would be lost.
     async fn rest(&mut self) -> Result<Trials, DriveError> {
         self.run.set_at(At::Rest);
         if self.fault.is_some() {

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Wake, Waker};
 
-use super::task::{Belonging, is_scripted};
+use super::events::is_scripted;
+use super::hands::Belonging;
 use super::thread::{End, Watch};
 use super::{Heard, Listener};
 use crate::identity::Identity;

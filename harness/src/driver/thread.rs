@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use super::events::what;
 use super::run::Run;
-use super::task::what;
 use crate::object::{Operation, Reply};
 use crate::primitive::Request;
 use crate::program::{ObjectIndex, StepIndex};

@@ -110,7 +110,8 @@ pub enum PlanError {
     },
     /// An object can be held by several tasks, or in part.
     #[error(
-        "{scenario}: `{object}` is {noun}, and the explorer follows only objects that one task holds at a time; write a script for it"
+        "{scenario}: `{object}` is {noun}, and the explorer follows only objects that one task holds at a time; \
+             write a script for it"
     )]
     Shared {
         /// The scenario.
@@ -148,50 +149,14 @@ impl Plan {
             let (object, noun) = (shared.name.clone(), shared.primitive.table().noun);
             return Err(PlanError::Shared { scenario: name(), object, noun });
         }
-        let too_large = |count: usize, what: &'static str, max: usize| match count > max {
-            true => Err(PlanError::TooLarge { scenario: name(), count, what, max }),
-            false => Ok(()),
-        };
-        // Every action as a step of a script, which the driver's own compiler turns into indexes.
-        let mut script = Scenario { objects: scenario.objects.clone(), ..Scenario::new(name()) };
-        let mut joins = Vec::new();
-        let mut occasions = Vec::new();
-        for (_, step) in scenario.steps() {
-            match step {
-                Step::Program { who, turns } => {
-                    let actions: usize = turns.iter().map(Vec::len).sum();
-                    too_large(actions.saturating_mul(who.count()), "actions", ACTIONS_MAX)?;
-                    too_large(who.count(), "tasks", TASKS_MAX)?;
-                    for member in who.members() {
-                        let mut joined = false;
-                        for turn in turns {
-                            for action in turn {
-                                explorable(member, action).map_err(|why| PlanError::NotExplorable {
-                                    scenario: name(),
-                                    task: member,
-                                    action: Box::new(action.clone()),
-                                    why,
-                                })?;
-                                let step = Step::Task { who: member.into(), action: action.clone() };
-                                script.lines.push(Line::new(vec![step]));
-                                joins.push(joined);
-                                joined = true;
-                            }
-                            joined = false;
-                        }
-                    }
-                }
-                step if step.is_occasion() => occasions.extend(step.members()),
-                step => return Err(PlanError::NoOccasion { scenario: name(), step: Box::new(step.clone()) }),
-            }
-        }
+        let Actions { mut script, joins, occasions } = Actions::new(&scenario)?;
         let count = script.lines.len();
-        too_large(count, "actions", ACTIONS_MAX)?;
+        too_large(&scenario, count, "actions", ACTIONS_MAX)?;
         // Who is only named by an occasion is a task as well.
         script.lines.extend(occasions.iter().map(|step| Line::new(vec![step.clone()])));
         let compiled = Program::new(Arc::new(script))?;
-        too_large(compiled.tasks.len(), "tasks", TASKS_MAX)?;
-        too_large(compiled.objects().len(), "objects", OBJECTS_MAX)?;
+        too_large(&scenario, compiled.tasks.len(), "tasks", TASKS_MAX)?;
+        too_large(&scenario, compiled.objects().len(), "objects", OBJECTS_MAX)?;
         let mut plan = Self {
             tasks: compiled.tasks.clone(),
             futures: compiled.futures.clone(),
@@ -290,6 +255,66 @@ impl Plan {
 
     fn task(&self, name: TaskName) -> Option<TaskIndex> {
         self.tasks.iter().position(|task| *task == name)
+    }
+}
+
+/// What an explored scenario says, taken apart.
+struct Actions {
+    /// Every action as a step of a script, which the driver's own compiler turns into indexes.
+    script: Scenario,
+    /// For each of them whether nothing is scheduled between the action before and this one.
+    joins: Vec<bool>,
+    /// What may happen, member by member.
+    occasions: Vec<Step>,
+}
+
+impl Actions {
+    fn new(scenario: &Scenario) -> Result<Self, PlanError> {
+        let mut script = Scenario { objects: scenario.objects.clone(), ..Scenario::new(scenario.name.clone()) };
+        let mut joins = Vec::new();
+        let mut occasions = Vec::new();
+        for (_, step) in scenario.steps() {
+            match step {
+                Step::Program { who, turns } => {
+                    let actions: usize = turns.iter().map(Vec::len).sum();
+                    too_large(scenario, actions.saturating_mul(who.count()), "actions", ACTIONS_MAX)?;
+                    too_large(scenario, who.count(), "tasks", TASKS_MAX)?;
+                    for member in who.members() {
+                        let mut joined = false;
+                        for turn in turns {
+                            for action in turn {
+                                explorable(member, action).map_err(|why| PlanError::NotExplorable {
+                                    scenario: scenario.name.clone(),
+                                    task: member,
+                                    action: Box::new(action.clone()),
+                                    why,
+                                })?;
+                                let step = Step::Task { who: member.into(), action: action.clone() };
+                                script.lines.push(Line::new(vec![step]));
+                                joins.push(joined);
+                                joined = true;
+                            }
+                            joined = false;
+                        }
+                    }
+                }
+                step if step.is_occasion() => occasions.extend(step.members()),
+                step => {
+                    return Err(PlanError::NoOccasion {
+                        scenario: scenario.name.clone(),
+                        step: Box::new(step.clone()),
+                    });
+                }
+            }
+        }
+        Ok(Self { script, joins, occasions })
+    }
+}
+
+fn too_large(scenario: &Scenario, count: usize, what: &'static str, max: usize) -> Result<(), PlanError> {
+    match count > max {
+        true => Err(PlanError::TooLarge { scenario: scenario.name.clone(), count, what, max }),
+        false => Ok(()),
     }
 }
 

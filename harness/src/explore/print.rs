@@ -1,8 +1,8 @@
 //! Prints a schedule as a script that the live driver replays.
 //!
-//! A line ends where nobody is woken, or where the live driver, which polls the woken in the order of their wakes, does by
-//! itself what the schedule does next. In between the steps stand on one line, and a woken task that comes to its turn is
-//! polled by a step.
+//! A line ends where nobody is woken, or where the live driver, which polls the woken in the order of their wakes, does
+//! by itself what the schedule does next. In between the steps stand on one line, and a woken task that comes to its
+//! turn is polled by a step.
 
 use super::engine::Deed;
 use super::plan::Plan;

@@ -1,5 +1,5 @@
-//! Grants, refusals, answers and tries, held against the model of the object: nobody gets what is not there, and what is
-//! there is not refused.
+//! Grants, refusals, answers and tries, held against the model of the object: nobody gets what is not there, and what
+//! is there is not refused.
 
 use super::{Finding, object, task};
 use crate::object::Answer;
@@ -170,8 +170,8 @@ fn untrue(
     }
 }
 
-/// Judges a release that the lock refused. Who took the lock holds it and can give it back; to whom it was handed over, a
-/// lock that knows its owner may refuse it.
+/// Judges a release that the lock refused. Who took the lock holds it and can give it back; to whom it was handed over,
+/// a lock that knows its owner may refuse it.
 fn not_released(program: &Program, index: ObjectIndex, holder: TaskIndex, before: &Replay) -> Option<Finding> {
     let (name, by) = (object(program, index), task(program, holder));
     let guard = before.guard(holder, index)?;

@@ -8,8 +8,8 @@ use crate::program::{ObjectIndex, Program};
 use crate::transcript::replay::{Kept, Replay, Wait};
 use crate::verdict::Verdict;
 
-/// Judges the state at quiescence after a line. Nothing can run any more, so a wait that nothing explains would go on for
-/// ever; also if a later step of the script happens to wake its task.
+/// Judges the state at quiescence after a line. Nothing can run any more, so a wait that nothing explains would go on
+/// for ever; also if a later step of the script happens to wake its task.
 pub(super) fn at_quiescence(program: &Program, states: &[State], replay: &Replay) -> Vec<Finding> {
     let lost = |wait: &&Wait| {
         let state = &states[wait.object];
@@ -28,8 +28,8 @@ pub(super) fn at_quiescence(program: &Program, states: &[State], replay: &Replay
 }
 
 /// Returns whether holds explain the waits for an object: they keep at least one of its waits from going on. That one
-/// explains the others, whichever the policy: it is older, and they queue behind it, or it is newer, and the lock serves it
-/// first.
+/// explains the others, whichever the policy: it is older, and they queue behind it, or it is newer, and the lock
+/// serves it first.
 fn is_explained(state: &State, replay: &Replay, object: ObjectIndex) -> bool {
     let mut waits = replay.waits.iter().filter(|wait| wait.object == object);
     waits.any(|wait| state.admits(wait.claim, held_by_others(replay, wait)) == Admission::Never)

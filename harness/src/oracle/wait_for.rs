@@ -1,7 +1,8 @@
 //! Deadlocks and abandoned waits: who can go on, at the end of the script.
 //!
-//! A task that does not wait can go on. A wait can go on if its object admits it without the holds of tasks that can, and
-//! every older wait for the object can go on. What is left waits for each other, or for a guard that nobody can release.
+//! A task that does not wait can go on. A wait can go on if its object admits it without the holds of tasks that can,
+//! and every older wait for the object can go on. What is left waits for each other, or for a guard that nobody can
+//! release.
 
 use std::collections::VecDeque;
 
@@ -136,8 +137,8 @@ impl<'a> Search<'a> {
         self.replay.waits.iter().find(|wait| wait.task == task)
     }
 
-    /// Returns the cycle that a wait is the cause of: its shortest, unless a task of it is in a shorter one, behind which
-    /// the wait stands.
+    /// Returns the cycle that a wait is the cause of: its shortest, unless a task of it is in a shorter one, behind
+    /// which the wait stands.
     fn own_cycle(&self, start: &'a Wait) -> Option<Vec<(&'a Wait, Obstacle<'a>)>> {
         let cycle = self.cycle(start)?;
         let is_longer = |wait: &Wait| self.cycle(self.wait_of(wait.task)?).map(|other| other.len() < cycle.len());

@@ -2,8 +2,8 @@
 
 use super::{Claim, Request};
 
-/// Sequential model of one object. It knows what was declared and changed, and is given who holds what; it keeps neither
-/// text nor allocation, so that the explorer can step it in every poll.
+/// Sequential model of one object. It knows what was declared and changed, and is given who holds what; it keeps
+/// neither text nor allocation, so that the explorer can step it in every poll.
 pub trait Model: Copy {
     /// Returns the model of a new object that was declared with `argument`.
     fn new(argument: Option<u64>) -> Self;
@@ -16,8 +16,8 @@ pub trait Model: Copy {
         self.admits(claim, holds) != Admission::Never
     }
 
-    /// Returns the number that must be answered to `request` while `holds` are all the holds, nobody waits and nothing is
-    /// reserved; if it is a question for a number.
+    /// Returns the number that must be answered to `request` while `holds` are all the holds, nobody waits and nothing
+    /// is reserved; if it is a question for a number.
     fn count(&self, request: Request, holds: impl Iterator<Item = Claim> + Clone) -> Option<i128> {
         let _ = (request, holds);
         None

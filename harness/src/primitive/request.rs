@@ -151,8 +151,8 @@ impl Request {
         }
     }
 
-    /// Returns the request as the wire has it: the word, the amount behind it where a step prints one, and the primitive
-    /// before it unless it is the first that has the word.
+    /// Returns the request as the wire has it: the word, the amount behind it where a step prints one, and the
+    /// primitive before it unless it is the first that has the word.
     pub fn wire(self) -> String {
         let first = Primitive::ALL.iter().copied().find_map(|primitive| primitive.request(self.as_str()));
         let mut text = match first.is_some_and(|first| first.primitive == self.primitive) {
@@ -211,7 +211,8 @@ impl JsonSchema for Request {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "What a step asks of an object: `[PRIMITIVE ]VERB[ AMOUNT]`. The primitive is left out where the verb is one of the first primitive that has it.",
+            "description": "What a step asks of an object: `[PRIMITIVE ]VERB[ AMOUNT]`. The primitive is left \
+                            out where the verb is one of the first primitive that has it.",
         })
     }
 }

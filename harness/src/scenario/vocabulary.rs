@@ -196,7 +196,8 @@ pub fn reactions() -> Vec<&'static str> {
     words
 }
 
-/// Returns whether a waker can make a request: one that never waits, needs no guard of its task, and answers with no text.
+/// Returns whether a waker can make a request: one that never waits, needs no guard of its task, and answers with no
+/// text.
 pub fn is_reaction(request: Request) -> bool {
     !request.waits() && !request.turns() && request.verb().effect != Effect::Print
 }

@@ -120,17 +120,9 @@ impl Replay {
             }
             What::Pending { object, future, claim } => self.pend(event.at, task, *object, *future, *claim),
             What::Prepared { object, future, claim } => {
-                let kept = Kept {
-                    task,
-                    future: *future,
-                    object: *object,
-                    claim: *claim,
-                    since: None,
-                    begun_by: None,
-                    polled_by: task,
-                    woken: false,
-                };
-                self.kept.push(kept);
+                let (future, object, claim) = (*future, *object, *claim);
+                let (since, begun_by) = (None, None);
+                self.kept.push(Kept { task, future, object, claim, since, begun_by, polled_by: task, woken: false });
             }
             // A try by a waker is no operation that its task waits for.
             What::Refused { object, future, wait, .. } if *wait || event.role != Role::Waker => {
@@ -152,6 +144,29 @@ impl Replay {
                     guard.forgotten = true;
                 }
             }
+            What::Cancelled { object, kept } => self.cancel(task, *object, *kept),
+            What::Woken { object } => {
+                let rung = (event.at, task, *object);
+                if !self.rung.contains(&rung) {
+                    self.rung.push(rung);
+                }
+                self.wake(task, *object);
+            }
+            What::Promised => self.wake(task, None),
+            What::Panicked { .. } if event.role == Role::Waker => {}
+            What::Panicked { scripted, .. } => {
+                self.panicked.push(task);
+                self.library_panicked |= !scripted;
+                self.end(task);
+            }
+            What::Returned | What::Aborted { .. } => self.end(task),
+            what => self.hand_on(task, what),
+        }
+    }
+
+    /// Applies what a task sends to another, or drops unawaited.
+    fn hand_on(&mut self, task: TaskIndex, what: &What) {
+        match what {
             What::SentGuard { object, received: false, .. } => self.remove_guard(task, *object),
             What::SentGuard { object, to, .. } => {
                 if let Some(guard) = self.find_guard(task, *object) {
@@ -169,31 +184,19 @@ impl Replay {
                     self.kept.push(Kept { task: *to, ..kept });
                 }
             }
-            What::Cancelled { object, kept } => self.cancel(task, *object, *kept),
-            What::Woken { object } => {
-                let rung = (event.at, task, *object);
-                if !self.rung.contains(&rung) {
-                    self.rung.push(rung);
-                }
-                self.wake(task, *object);
-            }
-            What::Promised => self.wake(task, None),
-            What::Panicked { .. } if event.role == Role::Waker => {}
-            What::Panicked { .. } | What::Returned | What::Aborted { .. } => {
-                if let What::Panicked { scripted, .. } = &event.what {
-                    self.panicked.push(task);
-                    self.library_panicked |= !scripted;
-                }
-                let turned = self.waits.iter().find(|wait| wait.task == task && wait.turns).map(|wait| wait.object);
-                if let Some(object) = turned {
-                    self.remove_guard(task, object);
-                }
-                self.waits.retain(|wait| wait.task != task || wait.thread);
-                if !self.ended.contains(&task) {
-                    self.ended.push(task);
-                }
-            }
             _ => {}
+        }
+    }
+
+    /// Applies the end of a task. A thread of its own outlives it.
+    fn end(&mut self, task: TaskIndex) {
+        let turned = self.waits.iter().find(|wait| wait.task == task && wait.turns).map(|wait| wait.object);
+        if let Some(object) = turned {
+            self.remove_guard(task, object);
+        }
+        self.waits.retain(|wait| wait.task != task || wait.thread);
+        if !self.ended.contains(&task) {
+            self.ended.push(task);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Finds lines of several steps that a blocked thread would disturb, which no driver runs.
 //!
-//! Whether a thread still waits can depend on the lock. A line counts as soon as it can happen for one lock that grants what
-//! is released, whatever order it serves in: so a script that runs does so on every such lock.
+//! Whether a thread still waits can depend on the lock. A line counts as soon as it can happen for one lock that grants
+//! what is released, whatever order it serves in: so a script that runs does so on every such lock.
 
 use super::located_steps;
 use crate::primitive::Place;
