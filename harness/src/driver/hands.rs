@@ -1,4 +1,5 @@
-//! What a task has and what it waits for: it is recorded as it goes, and a panic drops it as the locals of an `async fn`.
+//! What a task has and what it waits for: it is recorded as it goes, and a panic drops it as the locals of an `async
+//! fn`.
 
 use std::any::Any;
 use std::ops::Range;
