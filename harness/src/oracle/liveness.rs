@@ -90,8 +90,8 @@ fn offered_to(replay: &Replay, object: ObjectIndex) -> Option<&Kept> {
     replay.kept.iter().find(|kept| kept.object == object && kept.since.is_some() && kept.woken)
 }
 
-/// Returns a kept future that began to ask for an object and asks for more than there is: those who could have the rest may
-/// stand behind it, whichever the policy, as they may behind a wait.
+/// Returns a kept future that began to ask for an object and asks for more than there is: those who could have the rest
+/// may stand behind it, whichever the policy, as they may behind a wait.
 fn in_line<'a>(state: &State, replay: &'a Replay, object: ObjectIndex) -> Option<&'a Kept> {
     let mut kept = replay.kept.iter().filter(|kept| kept.object == object && kept.since.is_some());
     kept.find(|kept| state.admits(kept.claim, held(replay, object)) == Admission::Never)

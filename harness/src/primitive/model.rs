@@ -38,8 +38,8 @@ pub trait Model: Copy {
         let _ = (request, number);
     }
 
-    /// Returns whether what `request` gives is there while the library is still at it, so that a waker that it calls on the
-    /// way may have it, also if that waker's panic ends the call.
+    /// Returns whether what `request` gives is there while the library is still at it, so that a waker that it calls on
+    /// the way may have it, also if that waker's panic ends the call.
     fn gives_early(&self, request: Request) -> bool {
         let _ = request;
         false
