@@ -11,6 +11,7 @@ pub mod weighted;
 use std::sync::Arc;
 
 use harness::adapter::mutex::{MutexCapabilities, borrowed, explorable_borrowed};
+use harness::adapter::{rwlock, semaphore};
 use harness::backend::LockLibrary;
 use harness::explore::Explorable;
 use harness::object::Object;
@@ -90,6 +91,37 @@ pub fn honest() -> Vec<Planted> {
         },
         planted::<YoungestFirst>("youngest-first"),
         planted::<YoungestFirstBarges>("youngest-first-barges"),
+    ]
+}
+
+/// Returns honest semaphores and rwlocks, each library with a policy of its own.
+pub fn honest_shared() -> Vec<Planted> {
+    fn make<F: weighted::Flaw>(declared: Declaration) -> Option<Arc<dyn Object>> {
+        match declared.primitive {
+            Primitive::Semaphore => semaphore::object::<weighted::Semaphore<F>>(declared.argument),
+            Primitive::Rwlock => rwlock::object::<weighted::RwLock<F>>(declared.argument),
+            _ => None,
+        }
+    }
+    struct Fair;
+    impl weighted::Flaw for Fair {}
+    struct Barging;
+    impl weighted::Flaw for Barging {
+        const BARGES: bool = true;
+    }
+    struct YoungestFirst;
+    impl weighted::Flaw for YoungestFirst {
+        const YOUNGEST_FIRST: bool = true;
+    }
+    struct Greedy;
+    impl weighted::Flaw for Greedy {
+        const GREEDY: bool = true;
+    }
+    vec![
+        Planted { id: "fair", explorable: Explorable::erased(make::<Fair>) },
+        Planted { id: "barging", explorable: Explorable::erased(make::<Barging>) },
+        Planted { id: "youngest-first", explorable: Explorable::erased(make::<YoungestFirst>) },
+        Planted { id: "greedy", explorable: Explorable::erased(make::<Greedy>) },
     ]
 }
 

@@ -9,9 +9,9 @@ use harness::primitive::Place;
 use harness::program::{Deed, Program, TaskDeed};
 use harness::scenario::WakerEvent;
 use harness::scenario::parse::parse;
-use harness::suite::Suite;
+use harness::suite::{Level, Suite};
 use harness::verdict::Grade;
-use keyalike_planted::{Planted, broken, honest};
+use keyalike_planted::{Planted, broken, honest, honest_shared};
 
 static SUITE: LazyLock<Suite> = LazyLock::new(|| {
     // Locks and tasks panic here by design, and each panic is part of an outcome.
@@ -41,6 +41,28 @@ fn no_policy_violates_a_rule() -> Result<(), String> {
     let mut violations = String::new();
     // One policy is left out: yielding before the first attempt breaks EXCLUSION-2, whatever order it serves in.
     for lock in honest().into_iter().filter(|lock| lock.id != "gives-way") {
+        for program in programs() {
+            let outcome = run(&lock, program);
+            if outcome.grade == Grade::Violates {
+                violations.push_str(&format!("{} {}\n{}\n\n", lock.id, program.scenario.name, outcome.text()));
+            }
+        }
+    }
+    if violations.is_empty() { Ok(()) } else { Err(violations) }
+}
+
+/// Semaphores and rwlocks of four policies. A SHOULD rule may take an order for granted; a MUST rule may not.
+#[test]
+fn no_policy_of_a_shared_lock_violates_a_must() -> Result<(), String> {
+    let is_shared = |program: &&Arc<Program>| program.objects().iter().all(|object| !object.primitive.is_exclusive());
+    let is_must = |program: &&Arc<Program>| {
+        let rule = program.scenario.rules.first().expect("a shipped scenario has a rule");
+        SUITE.rules[rule].level == Level::Must
+    };
+    let programs = || SUITE.programs.values().filter(is_shared).filter(is_must).filter(|it| !blocks_runtime(it));
+    assert!(programs().count() > 150, "{} scenarios", programs().count());
+    let mut violations = String::new();
+    for lock in honest_shared() {
         for program in programs() {
             let outcome = run(&lock, program);
             if outcome.grade == Grade::Violates {
