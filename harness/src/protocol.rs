@@ -19,7 +19,7 @@ use crate::transcript::{At, Event, Fault, Trials};
 pub const VERSION: u32 = 1;
 
 /// The minor version of the protocol. It goes up when the protocol gets a word that an older reader can do without.
-pub const MINOR: u32 = 0;
+pub const MINOR: u32 = 1;
 
 /// Capabilities that belong to the runtime. The note behind each says how the runtime does it.
 const RUNTIME_CAPABILITIES: [&str; 6] = ["abort", "cancel", "clock", "kept futures", "order", "threads"];
