@@ -1,6 +1,6 @@
 //! The synchronisation primitives, as data: their words, the modes in which they are held, and their models.
 //!
-//! A primitive is one file below this module and one row in [`primitives!`]. Everything else reads the tables: no other
+//! A primitive is one file below this module and one row in `primitives!`. Everything else reads the tables: no other
 //! module of the harness names a primitive, a verb or a mode.
 
 pub mod model;
