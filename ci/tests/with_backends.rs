@@ -36,6 +36,7 @@ const EXPLORED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../suites/explored"
 #[case::folder_of_explored_scenarios(&["run", EXPLORED], 2, &["an explored scenario has no script", "keyalike explore"])]
 #[case::unknown_scenario(&["run", "--scenario", "reentry/by-tri"], 2, &["did you mean `reentry/by-try`?"])]
 #[case::scenario_without_its_theme(&["show", "by-tri"], 2, &["did you mean `reentry/by-try`?"])]
+#[case::misspelt_beside_a_built_one(&["run", BY_TRY, "--backend", "tokio", "--backend", "asyncoi"], 2, &["asyncoi"])]
 #[case::unknown_rule(&["run", "--rule", "RENTRY-1"], 2, &["did you mean `REENTRY-1`?"])]
 #[case::unknown_rule_to_explain(&["explain", "RENTRY-1"], 2, &["did you mean `REENTRY-1`?"])]
 #[case::no_glob(&["run", "--scenario", "a[b"], 2, &["is not a glob"])]

@@ -143,13 +143,6 @@ fn a_release_that_cannot_be_made_costs_no_other_column() {
     assert!(text.contains("asyncio-eager: `/no/such/python` does not start"), "{text}");
 }
 
-/// What is asked for in error is no column that does not start.
-#[test]
-fn a_misspelt_backend_ends_the_command() {
-    let fit = Bench::with("started; granted; outcome");
-    program::check_output(fit.command(&["--backend", "asyncoi"]), 2, &["asyncoi"]);
-}
-
 /// A worker of a newer protocol may use words that this one cannot know.
 #[test]
 fn a_capability_of_a_newer_protocol_is_a_warning() {
