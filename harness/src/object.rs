@@ -234,6 +234,16 @@ pub async fn made() {
     std::future::poll_fn(|_| if PREPARING.take() { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
+/// Awaits the future that the library has made, behind a [`made`]; `None` if the library makes none. A frame that is only
+/// prepared suspends in either case.
+pub async fn awaited<T>(future: Option<impl Future<Output = T>>) -> Option<T> {
+    made().await;
+    match future {
+        Some(future) => Some(future.await),
+        None => None,
+    }
+}
+
 /// Polls a frame up to its [`made`]: the library makes its future, and nothing polls it. `poll` polls the frame once.
 pub(crate) fn preparing(poll: impl FnOnce(&mut Context<'_>) -> bool) {
     PREPARING.set(true);

@@ -155,7 +155,7 @@ impl Court<'_> {
         }
     }
 
-    /// Counts what a step gives before its own result is told, if something else happens during it.
+    /// Counts what a step gives before its own result is recorded, if something else happens during it.
     fn foresee(&mut self, event: &Event) {
         let At::Step(step) = event.at else { return };
         let Deed::Task(TaskDeed::Ask { request, object, .. }) = self.program.steps[step].what else { return };

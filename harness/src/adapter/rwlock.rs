@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use crate::object::{Answer, Message, Object, Operation, Order, Reply, made, next_order, not_done};
+use crate::object::{Answer, Message, Object, Operation, Order, Reply, awaited, made, next_order, not_done};
 use crate::primitive::rwlock::{
     DEBUG, DOWNGRADE, DOWNGRADE_TO_UPGRADABLE, READ, TRY_READ, TRY_UPGRADABLE_READ, TRY_UPGRADE, TRY_WRITE,
     UPGRADABLE_READ, UPGRADE, WRITE,
@@ -208,18 +208,7 @@ async fn wait<L: AsyncRwLock>(lock: &L, request: Request) -> Taken<L> {
             made().await;
             Some(future.await.map(Held::Write))
         }
-        _ => match lock.upgradable_read() {
-            None => {
-                // A future that is only prepared suspends all the same.
-                made().await;
-                None
-            }
-            Some(future) => {
-                let future = pin!(future);
-                made().await;
-                Some(future.await.map(Held::Upgradable))
-            }
-        },
+        _ => awaited(lock.upgradable_read()).await.map(|taken| taken.map(Held::Upgradable)),
     }
 }
 

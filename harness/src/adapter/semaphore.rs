@@ -1,9 +1,8 @@
 //! The semaphore of a library: the trait that its adapter implements, and the objects that are made of it.
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use crate::object::{Answer, Message, Object, Operation, Order, Reply, made, next_order, not_done};
+use crate::object::{Answer, Message, Object, Operation, Order, Reply, awaited, next_order, not_done};
 use crate::primitive::semaphore::{ACQUIRE, ADD, AVAILABLE, CLOSE, DEBUG, FORGET_PERMITS, IS_CLOSED, TRY_ACQUIRE};
 use crate::primitive::{Place, Request};
 
@@ -100,18 +99,7 @@ impl<S: AsyncSemaphore> Object for Erased<S> {
         let amount = request.amount();
         match (request.of(1), place) {
             (ACQUIRE, Place::Task) => Operation::made_first(async move {
-                let taken = match self.0.acquire(amount) {
-                    None => {
-                        // A future that is only prepared suspends all the same.
-                        made().await;
-                        None
-                    }
-                    Some(future) => {
-                        let future = pin!(future);
-                        made().await;
-                        Some(future.await)
-                    }
-                };
+                let taken = awaited(self.0.acquire(amount)).await;
                 drop(self);
                 hold::<S>(taken).await
             }),

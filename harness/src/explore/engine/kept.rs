@@ -1,4 +1,4 @@
-//! The futures that tasks keep: made, polled in their place, and told by wakes.
+//! The futures that tasks keep: how they are made, polled in their place, and marked as woken.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -38,7 +38,7 @@ impl<S: Subject> Engine<S> {
         let Belonging { slot, object, kept } = self.tasks[task].belongings[place];
         let kept = kept.expect("a future was looked up");
         let since = kept.since.unwrap_or_else(|| self.tick());
-        // Told before this poll does not count; told in this poll does, and be it the first.
+        // A wake before this poll does not count; one within it does, also within the first poll.
         if let Some(future) = self.tasks[task].belongings[place].kept.as_mut() {
             (future.woken, future.polled_by, future.since) = (false, task, Some(since));
         }
@@ -133,8 +133,8 @@ impl<S: Subject> Engine<S> {
         }
     }
 
-    /// Takes note that what a task keeps was polled with a waker that comes to nothing now: whether it has been told
-    /// since, nobody can say.
+    /// Records that `task` polls with a new waker from now on. A future that it polled with the old one may have missed a
+    /// wake, so it counts as woken.
     pub(super) fn forsake(&mut self, task: TaskIndex) {
         let kept = self.tasks.iter_mut().flat_map(|task| &mut task.belongings).filter_map(|it| it.kept.as_mut());
         for future in kept.filter(|kept| kept.polled_by == task) {
@@ -149,7 +149,7 @@ impl<S: Subject> Engine<S> {
         kept.filter(|kept| kept.since.is_some() && !kept.awaited).fold(0, |mask, kept| mask | 1 << kept.polled_by)
     }
 
-    /// Returns whether a kept future that asks for `object` has been told of it since it was polled.
+    /// Returns whether a kept future that asks for `object` was woken since its last poll.
     pub(super) fn is_offered(&self, object: ObjectIndex) -> bool {
         let kept = self.tasks.iter().flat_map(|task| &task.belongings).filter(|it| it.object == object);
         kept.filter_map(|it| it.kept).any(|kept| kept.since.is_some() && kept.woken && !kept.awaited)
