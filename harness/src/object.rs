@@ -234,8 +234,8 @@ pub async fn made() {
     std::future::poll_fn(|_| if PREPARING.take() { Poll::Pending } else { Poll::Ready(()) }).await;
 }
 
-/// Awaits the future that the library has made, behind a [`made`]; `None` if the library makes none. A frame that is only
-/// prepared suspends in either case.
+/// Awaits the future that the library has made, behind a [`made`]; `None` if the library makes none. A frame that is
+/// only prepared suspends in either case.
 pub async fn awaited<T>(future: Option<impl Future<Output = T>>) -> Option<T> {
     made().await;
     match future {

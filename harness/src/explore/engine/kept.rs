@@ -133,8 +133,8 @@ impl<S: Subject> Engine<S> {
         }
     }
 
-    /// Records that `task` polls with a new waker from now on. A future that it polled with the old one may have missed a
-    /// wake, so it counts as woken.
+    /// Records that `task` polls with a new waker from now on. A future that it polled with the old one may have missed
+    /// a wake, so it counts as woken.
     pub(super) fn forsake(&mut self, task: TaskIndex) {
         let kept = self.tasks.iter_mut().flat_map(|task| &mut task.belongings).filter_map(|it| it.kept.as_mut());
         for future in kept.filter(|kept| kept.polled_by == task) {
